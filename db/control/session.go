@@ -1,0 +1,122 @@
+package control
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+
+	"upwork-ai-agent/db/internal/sealed"
+	"upwork-ai-agent/db/place"
+)
+
+// Lifetime is how long a session lasts at most, however much it is used.
+const Lifetime = 30 * 24 * time.Hour
+
+// SID is a session's id: 256 random bits, known to the cookie only. The database has its digest.
+type SID [32]byte
+
+// NewSID draws a session id.
+func NewSID() SID {
+	var s SID
+	rand.Read(s[:]) // never fails: it ends the program when the system has no randomness
+	return s
+}
+
+func (s SID) digest() []byte {
+	d := sha256.Sum256(s[:])
+	return d[:]
+}
+
+// Person is somebody who has signed in.
+type Person struct {
+	ClerkUser    string
+	ClerkSession string
+	Email        string
+	Name         string
+}
+
+// Session is a signed-in browser with the tenant that its cookie names, if the person's directory has that tenant.
+type Session struct {
+	Person
+	Tenant        place.Tenant   // zero without an active tenant
+	TenantName    string         // as the registry has it
+	Organizations []Organization // the nine last used, for the switcher
+}
+
+type sessionRow struct {
+	ClerkUser     string         `db:"clerk_user_id"`
+	ClerkSession  string         `db:"clerk_session_id"`
+	Email         string         `db:"email"`
+	Name          string         `db:"name"`
+	Tenant        *uuid.UUID     `db:"tenant_id"`
+	Isolation     *place.Model   `db:"isolation"`
+	Place         *string        `db:"place"`
+	Epoch         *int           `db:"epoch"`
+	TenantName    *string        `db:"tenant_name"`
+	Organizations []Organization `db:"organizations"`
+}
+
+// LoadSession is the first of a page's two round trips: session, active tenant and switcher in one statement.
+// sealed.ErrNotFound: no such session, or it has ended. A tenant outside the person's directory stays zero.
+func LoadSession(ctx context.Context, d *sealed.DB, sid SID, tenant uuid.UUID) (Session, error) {
+	var r sessionRow
+	err := sealed.Peek(ctx, d, "control.session", `
+		SELECT s.clerk_user_id, s.clerk_session_id, s.email, s.name,
+		       r.tenant_id, r.isolation, r.place, r.epoch, r.name AS tenant_name,
+		       (SELECT coalesce(json_agg(o), '[]') FROM (
+		         SELECT r2.tenant_id AS id, r2.name, d2.role, r2.state, d2.last_used_at AS last_used
+		         FROM control.directory d2 JOIN control.registry r2 USING (tenant_id)
+		         WHERE d2.clerk_user_id = s.clerk_user_id
+		         ORDER BY d2.last_used_at DESC NULLS LAST, r2.name LIMIT 9) o) AS organizations
+		FROM control.sessions s
+		LEFT JOIN control.directory d ON d.clerk_user_id = s.clerk_user_id AND d.tenant_id = $2
+		LEFT JOIN control.registry r ON r.tenant_id = d.tenant_id
+		WHERE s.digest = $1 AND s.revoked_at IS NULL AND s.expires_at > now()`, &r, sid.digest(), tenant)
+	if err != nil {
+		return Session{}, err
+	}
+	s := Session{Person: Person{r.ClerkUser, r.ClerkSession, r.Email, r.Name}, Organizations: r.Organizations}
+	if r.Tenant != nil {
+		s.Tenant = registered{*r.Tenant, *r.Isolation, *r.Place, *r.Epoch}.tenant()
+		s.TenantName = *r.TenantName
+	}
+	return s, nil
+}
+
+// SignIn makes the server row of a new session.
+func SignIn(ctx context.Context, t *sealed.ControlTx, sid SID, p Person, now time.Time) error {
+	return sealed.ControlChange(ctx, t, sealed.ControlEvent{Name: "session.signed_in", Person: p.ClerkUser},
+		sealed.Exec("control.sign_in", `
+			INSERT INTO control.sessions (digest, clerk_user_id, clerk_session_id, email, name, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6)`, sid.digest(), p.ClerkUser, p.ClerkSession, p.Email, p.Name, now.Add(Lifetime)),
+		// Ended sessions are of no use to anybody: each sign-in clears the person's own.
+		sealed.Exec("control.expire", `
+			DELETE FROM control.sessions WHERE clerk_user_id = $1 AND (expires_at < now() OR revoked_at < now() - interval '1 day')`, p.ClerkUser))
+}
+
+// SignOut ends a session at once, for every copy of its cookie. It is no error when it had ended before.
+func SignOut(ctx context.Context, t *sealed.ControlTx, sid SID, person string) error {
+	return sealed.ControlChange(ctx, t, sealed.ControlEvent{Name: "session.signed_out", Person: person},
+		sealed.Exec("control.sign_out", `
+			UPDATE control.sessions SET revoked_at = now() WHERE digest = $1 AND revoked_at IS NULL`, sid.digest()))
+}
+
+// Switch moves a session to another tenant of the person's directory under a new id, so that a cookie that leaked before
+// the switch is worth nothing after it. It returns sealed.ErrNotFound, changing nothing, for a tenant that is not in the
+// directory or does not exist, and for a session that has ended: one answer.
+func Switch(ctx context.Context, t *sealed.ControlTx, from, to SID, person string, tenant uuid.UUID) error {
+	err := sealed.ControlChange(ctx, t, sealed.ControlEvent{Name: "session.switched", Person: person, Tenant: tenant},
+		sealed.ExecOne(sealed.ErrNotFound, "control.switch", `
+			UPDATE control.directory SET last_used_at = now() WHERE clerk_user_id = $1 AND tenant_id = $2`, person, tenant),
+		sealed.ExecOne(sealed.ErrNotFound, "control.rotate", `
+			UPDATE control.sessions SET digest = $2 WHERE digest = $1 AND clerk_user_id = $3 AND revoked_at IS NULL AND expires_at > now()`,
+			from.digest(), to.digest(), person))
+	if errors.Is(err, sealed.ErrNotFound) {
+		return sealed.ErrNotFound
+	}
+	return err
+}

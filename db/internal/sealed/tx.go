@@ -1,0 +1,172 @@
+package sealed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Tx is one write transaction of one tenant. It can be neither committed nor kept by whoever gets it: Write commits when
+// the function returns nil, and afterwards every use answers ErrClosed. The zero Tx does too.
+type Tx struct {
+	inner   pgx.Tx
+	admit   admission
+	audited bool
+	over    atomic.Bool
+}
+
+// writing is the isolation that the gate demands: an older snapshot could miss a flip of the fence.
+var writing = pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
+
+// Write runs fn in a transaction for a: BEGIN, the gate and the actor row in one round trip, then fn, then COMMIT. It
+// rolls back when fn fails or panics, when something was written without an audit row, and when COMMIT itself fails.
+// It returns ErrRefused, ErrNotMember, ErrForbidden or ErrReadOnly without having called fn.
+func (d *DB) Write(ctx context.Context, a Actor, fn func(context.Context, *Tx) error) error {
+	switch {
+	case d == nil || !a.valid():
+		return ErrRefused
+	case isInWrite(ctx):
+		return ErrNested
+	}
+	err := d.write(ctx, a, fn)
+	if errors.Is(err, errNotBegun) {
+		if now, moved := d.follow(ctx, a.tenant); moved {
+			a.tenant = now
+			err = d.write(ctx, a, fn)
+		}
+	}
+	return err
+}
+
+// errNotBegun marks a refusal that came before fn was called, so that a tenant that has moved can be followed.
+var errNotBegun = fmt.Errorf("not begun: %w", ErrRefused)
+
+func (d *DB) write(ctx context.Context, a Actor, fn func(context.Context, *Tx) error) (err error) {
+	conn, tx, err := d.begin(ctx, a)
+	if err != nil {
+		return err
+	}
+	committed := false
+	defer func() {
+		tx.over.Store(true)
+		if !committed {
+			// Also on panic. A failed rollback closes the connection; err says why we are here.
+			_ = tx.inner.Rollback(context.WithoutCancel(ctx))
+		}
+		settle(conn, err)
+	}()
+	if err = fn(inWrite(ctx), tx); err != nil {
+		return err
+	}
+	if err = tx.checkAudited(ctx); err != nil {
+		return err
+	}
+	if err = tx.inner.Commit(ctx); err != nil {
+		return fmt.Errorf("commit: %w", commitError(err))
+	}
+	committed = true
+	return nil
+}
+
+// commitError keeps a constraint that fails at COMMIT a defect: nobody expects it there, so it is no answer to a person.
+func commitError(err error) error {
+	if class := classify(err); errors.Is(class, ErrUnavailable) || errors.Is(class, ErrBusy) {
+		return class
+	}
+	return err
+}
+
+// begin sends BEGIN, the gate and the actor row, and judges.
+func (d *DB) begin(ctx context.Context, a Actor) (*pgxpool.Conn, *Tx, error) {
+	conn, home, err := d.connect(ctx, a.tenant)
+	if err != nil {
+		return nil, nil, homeless(err)
+	}
+	tx := &Tx{admit: admission{actor: a}}
+	b := &pgx.Batch{}
+	b.BeginTx(writing)
+	d.open(b, a.tenant, home, false)
+	tx.admit.queue(b)
+	results := conn.SendBatch(ctx, b)
+	tx.inner = results.Tx()
+	if err := results.Close(); err != nil {
+		_ = tx.inner.Rollback(context.WithoutCancel(ctx))
+		settle(conn, err)
+		return nil, nil, fmt.Errorf("begin: %w", classify(err))
+	}
+	if err := tx.mayWrite(); err != nil {
+		_ = tx.inner.Rollback(context.WithoutCancel(ctx))
+		settle(conn, nil)
+		return nil, nil, err
+	}
+	return conn, tx, nil
+}
+
+func (t *Tx) mayWrite() error {
+	switch {
+	case errors.Is(t.admit.err, ErrRefused):
+		return errNotBegun
+	case t.admit.err != nil:
+		return t.admit.err
+	case !mayWrite(t.admit.member.State):
+		return ErrReadOnly
+	}
+	return nil
+}
+
+// Member is the actor as its tenant has it.
+func (t *Tx) Member() Member {
+	if t == nil {
+		return Member{}
+	}
+	return t.admit.member
+}
+
+// Tenant is the id of the tenant that the transaction writes.
+func (t *Tx) Tenant() uuid.UUID {
+	if t == nil {
+		return uuid.Nil
+	}
+	return t.admit.actor.tenant.ID
+}
+
+// usable answers ErrClosed for a zero Tx and for one that escaped its function.
+func (t *Tx) usable() error {
+	if t == nil || t.inner == nil || t.over.Load() {
+		return ErrClosed
+	}
+	return nil
+}
+
+// Find reads at most one row in the transaction; ErrNotFound when there is none. $1 is the tenant, args begin at $2.
+func Find[T any](ctx context.Context, t *Tx, name, sql string, into *T, args ...any) error {
+	var all []T
+	if err := FindAll(ctx, t, name, sql, &all, args...); err != nil {
+		return err
+	}
+	if len(all) == 0 {
+		return fmt.Errorf("%s: %w", name, ErrNotFound)
+	}
+	*into = all[0]
+	return nil
+}
+
+// FindAll reads rows in the transaction. $1 is the tenant, args begin at $2.
+func FindAll[T any](ctx context.Context, t *Tx, name, sql string, into *[]T, args ...any) error {
+	if err := t.usable(); err != nil {
+		return err
+	}
+	rows, err := t.inner.Query(ctx, sql, append([]any{t.Tenant()}, args...)...)
+	if err == nil {
+		*into, err = pgx.CollectRows(rows, pgx.RowToStructByName[T])
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, classify(err))
+	}
+	return nil
+}

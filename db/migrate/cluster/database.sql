@@ -1,0 +1,38 @@
+-- Privileges of one place's database. Run once a database by a superuser; can be run again.
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+DO $database$
+BEGIN
+  EXECUTE format('ALTER DATABASE %I OWNER TO app_owner', current_database());
+  EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+  EXECUTE format('GRANT CONNECT ON DATABASE %I TO app_tenant, app_control, app_mover', current_database());
+END
+$database$;
+ALTER SCHEMA public OWNER TO app_owner;
+
+-- By global default privileges, per creating role: a schema-level REVOKE would not take back what PUBLIC gets by
+-- default.
+ALTER DEFAULT PRIVILEGES FOR ROLE app_owner REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES FOR ROLE app_search REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+
+-- What lies outside row-level security and is callable by everybody in a stock server: large objects, session-level
+-- advisory locks, notifications, signals to other backends of the same role, and functions that run a query given as
+-- text. The application needs none of them as app_tenant, so injected SQL shall have none of them either.
+DO $outside$
+DECLARE
+  f regprocedure;
+BEGIN
+  FOR f IN
+    SELECT p.oid FROM pg_proc p
+    WHERE p.pronamespace = 'pg_catalog'::regnamespace
+      AND (p.proname ~ '^(lo_|loread$|lowrite$)'
+        OR p.proname ~ '^pg_(try_)?advisory_'
+        OR p.proname ~ '^(query|table|cursor|schema|database)_to_xml'
+        OR p.proname IN ('pg_notify', 'pg_cancel_backend', 'pg_terminate_backend', 'pg_stat_get_activity'))
+  LOOP
+    EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
+    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO app_owner, app_control, app_mover', f);
+  END LOOP;
+END
+$outside$;
+-- The gate takes this one, on the tenant's own number.
+GRANT EXECUTE ON FUNCTION pg_advisory_xact_lock_shared(bigint) TO app_tenant;

@@ -1,0 +1,42 @@
+-- Roles: one login each, never SET ROLE at run time. Run once a cluster by its superuser; running it again mends the
+-- attributes. Passwords are set apart from this file, because a file is no place for them.
+DO $roles$
+DECLARE
+  name text;
+BEGIN
+  FOREACH name IN ARRAY ARRAY['app_owner', 'app_tenant', 'app_control', 'app_mover', 'app_search'] LOOP
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+      EXECUTE format('CREATE ROLE %I', name);
+    END IF;
+    EXECUTE format('ALTER ROLE %I NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION', name);
+  END LOOP;
+END
+$roles$;
+
+-- Owns the schemas; used for migrations and provisioning only. NOINHERIT: it is a member of app_search so that it can
+-- create the search functions under SET LOCAL ROLE, but must not read what app_search may read.
+ALTER ROLE app_owner LOGIN NOINHERIT;
+GRANT app_search TO app_owner;
+
+-- The role of every tenant query. Rows of one page never need a parallel plan or JIT, and a stuck query must not hold
+-- a connection of the pool.
+ALTER ROLE app_tenant LOGIN NOINHERIT;
+ALTER ROLE app_tenant SET jit = off;
+ALTER ROLE app_tenant SET max_parallel_workers_per_gather = 0;
+ALTER ROLE app_tenant SET statement_timeout = '5s';
+ALTER ROLE app_tenant SET lock_timeout = '2s';
+ALTER ROLE app_tenant SET idle_in_transaction_session_timeout = '10s';
+
+-- The control plane: registry, directory, sessions, and the fence of every place. Nothing on tenant tables.
+ALTER ROLE app_control LOGIN NOINHERIT;
+ALTER ROLE app_control SET jit = off;
+ALTER ROLE app_control SET statement_timeout = '10s';
+ALTER ROLE app_control SET lock_timeout = '5s';
+ALTER ROLE app_control SET idle_in_transaction_session_timeout = '30s';
+
+-- Moves, exports and restores, through a policy of its own over tenants in a moving state.
+ALTER ROLE app_mover LOGIN NOINHERIT;
+ALTER ROLE app_mover SET idle_in_transaction_session_timeout = '60s';
+
+-- Owner of the search functions. Nobody logs in as it.
+ALTER ROLE app_search NOLOGIN NOINHERIT;

@@ -1,0 +1,129 @@
+// Package migrate brings databases up to date. Its SQL lies in four folders, by what it is run once for: a cluster (roles,
+// by its superuser), a place (the gate), the installation (the control plane, in the main place), and a home (the tenant
+// tables). dbmate runs them; what dbmate does not do, locking above all, is done here.
+package migrate
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"time"
+
+	"github.com/amacneil/dbmate/v2/pkg/dbmate"
+	_ "github.com/amacneil/dbmate/v2/pkg/driver/postgres" // dbmate finds drivers by registration
+	"github.com/jackc/pgx/v5"
+)
+
+//go:embed cluster place control tenant
+var files embed.FS
+
+// set is one folder of migrations with the table that records it. The records live outside the homes, where every table
+// is under the gate.
+type set struct{ folder, table string }
+
+// sets is the order in which a place is migrated.
+var sets = []set{
+	{"place", "app.place_migrations"},
+	{"control", "control.control_migrations"},
+	{"tenant", "app.migrations_public"},
+}
+
+// lock is the advisory lock that migrators of one database hold: any number that nothing else here uses.
+const lock = 0x7570776f726b
+
+// Up migrates the database at ownerURL, which logs in as app_owner on a direct connection. Progress goes to log, a line
+// a file. Two that run at once take turns. It stops at the first failing file, which leaves no trace unless it is marked
+// transaction:false.
+func Up(ctx context.Context, ownerURL string, log io.Writer) error {
+	u, err := url.Parse(ownerURL)
+	if err != nil {
+		return errors.New("migrate: the owner's URL cannot be parsed")
+	}
+	conn, err := pgx.Connect(ctx, ownerURL)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if err := takeLock(ctx, conn); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	for _, s := range sets {
+		if err := s.up(u, log); err != nil {
+			return fmt.Errorf("migrate %s: %w", s.folder, err)
+		}
+	}
+	return nil
+}
+
+// takeLock polls: a session that waits inside pg_advisory_lock holds a snapshot, for which CREATE INDEX CONCURRENTLY in
+// the migrator that has the lock would wait for ever.
+func takeLock(ctx context.Context, conn *pgx.Conn) error {
+	for {
+		var taken bool
+		if err := conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", lock).Scan(&taken); err != nil || taken {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func (s set) up(u *url.URL, log io.Writer) error {
+	m := s.dbmate(u)
+	pending, err := s.pending(m)
+	if err != nil || pending == 0 {
+		return err
+	}
+	var out bytes.Buffer // dbmate says "Applied" of a file that failed: its own lines are of no use to anybody
+	m.Log = &out
+	if err := m.Migrate(); err != nil {
+		return err
+	}
+	fmt.Fprintf(log, "migrated %s: %d file(s)\n", s.folder, pending)
+	return nil
+}
+
+func (s set) dbmate(u *url.URL) *dbmate.DB {
+	m := dbmate.New(u)
+	m.FS, m.MigrationsDir, m.MigrationsTableName = files, []string{s.folder}, s.table
+	m.AutoDumpSchema = false
+	m.Log = io.Discard
+	m.Strict = true
+	return m
+}
+
+// pending counts the files that are not recorded yet.
+func (s set) pending(m *dbmate.DB) (int, error) {
+	found, err := m.FindMigrations()
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, f := range found {
+		if !f.Applied {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// Down takes back the newest file of a folder. It is for developing migrations, and tested with each of them.
+func Down(ownerURL, folder string) error {
+	u, err := url.Parse(ownerURL)
+	if err != nil {
+		return errors.New("migrate: the owner's URL cannot be parsed")
+	}
+	for _, s := range sets {
+		if s.folder == folder {
+			return s.dbmate(u).Rollback()
+		}
+	}
+	return fmt.Errorf("migrate: no folder %q", folder)
+}
