@@ -203,6 +203,7 @@ CREATE TABLE analytics (
   FOREIGN KEY (tenant_id, actor_id) REFERENCES users (tenant_id, id)
 );
 CREATE INDEX analytics_recent ON analytics (tenant_id, created_at DESC, id DESC);
+CREATE INDEX analytics_entity ON analytics (tenant_id, entity_id, created_at DESC) WHERE entity_id IS NOT NULL;
 CREATE INDEX analytics_actor ON analytics (tenant_id, actor_id) WHERE actor_id IS NOT NULL;
 
 CALL app.protect('tenants', 'id');

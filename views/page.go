@@ -1,0 +1,152 @@
+// Package views draws the pages. It takes the nouns as they are; a page has a struct only where it shows more than one.
+package views
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"upwork-ai-agent/db"
+	"upwork-ai-agent/db/audit"
+	"upwork-ai-agent/db/control"
+	"upwork-ai-agent/db/job"
+	"upwork-ai-agent/db/proposal"
+)
+
+// Shell is what stands around the content of every page.
+type Shell struct {
+	Title         string
+	Section       string // which entry of the navigation is current: jobs, proposals, organizations, or empty
+	PersonName    string // empty: nobody is signed in
+	PersonEmail   string
+	Tenant        uuid.UUID // zero: no organization is active
+	TenantName    string
+	Role          db.Role
+	Organizations []control.Organization // of the switcher, last used first
+	Sandbox       bool                   // sign-in is the stand-in's
+	Message       string                 // what the last write did; empty for none
+	Now           time.Time              // relative times count from here
+	Return        string                 // path and query of this page, to come back to
+}
+
+// Errors are messages beside the fields they are about, by the field's name. "" is about the whole form.
+type Errors map[string]string
+
+// OrganizationsPage lists where a person works, and makes a new organization.
+type OrganizationsPage struct {
+	Shell
+	Search string
+	List   []control.Organization
+	Name   string // typed for a new organization
+	Errors Errors // name
+}
+
+// JobsFilter is the filter of the jobs list as it was typed: all of it stands in the address.
+type JobsFilter struct {
+	Query    string // q
+	Triage   string // triage
+	Contract string // contract
+	MinPay   string // pay, in US dollars
+	Country  string // country, a name or two letters
+	Age      string // age, in days: 1, 3, 7, 30
+}
+
+// JobsPage is the jobs list.
+type JobsPage struct {
+	Shell
+	Filter JobsFilter
+	Errors Errors // pay, country
+	Rows   []job.Row
+	Next   string // address of the next page; empty on the last
+	First  string // address of the first page; empty on the first
+}
+
+// JobPage is one job.
+type JobPage struct {
+	Shell
+	Job       job.Job
+	Proposals []proposal.Row
+	Sightings []job.Sighting
+	Activity  []audit.Entry
+	CanWrite  bool // the member may triage and write proposals
+	Errors    Errors
+}
+
+// ImportPage takes an upload.
+type ImportPage struct {
+	Shell
+	Text     string // pasted
+	Errors   Errors // text, file, or ""
+	Recent   []job.Import
+	CanWrite bool
+}
+
+// ImportResultPage shows row by row what an import will do, or did.
+type ImportResultPage struct {
+	Shell
+	Import   job.Import
+	Rows     []job.ImportRow
+	CanWrite bool
+}
+
+// ProposalsPage is the proposals list.
+type ProposalsPage struct {
+	Shell
+	Status string
+	Mine   bool
+	Rows   []proposal.Row
+	Next   string
+	First  string
+}
+
+// EditorFields are the fields of the editor as they were typed.
+type EditorFields struct {
+	Letter    string
+	Answers   []proposal.Answer // fields answer-0, answer-1, …
+	Bid       string
+	BidAmount string // in US dollars
+}
+
+// EditorPage is the proposal editor: the job beside the letter.
+type EditorPage struct {
+	Shell
+	Job         job.Job
+	Proposal    proposal.Row
+	Fields      EditorFields
+	Errors      Errors // letter, answer-N, bid, bid_amount, note, contract_value, or ""
+	Versions    []proposal.Version
+	Events      []proposal.Event
+	Transitions []proposal.Transition // that this member may make now
+	CanWrite    bool
+}
+
+// ConflictPage shows two texts of one proposal that were written at the same time.
+type ConflictPage struct {
+	Shell
+	Proposal proposal.Row
+	Mine     EditorFields     // what was just sent, kept
+	Theirs   proposal.Version // what is saved now
+}
+
+// ErrorPage says what happened, what was kept, and what to do next.
+type ErrorPage struct {
+	Shell
+	Status    int
+	Heading   string
+	Text      string
+	Action    string // label of the link that leads on
+	Link      string
+	RequestID string
+}
+
+// WrongTenantPage keeps what was written for one organization after the session had moved to another.
+type WrongTenantPage struct {
+	Shell
+	WrittenFor     string // its name, or empty when the person is not in it
+	WrittenForID   uuid.UUID
+	Kept           []KeptField
+	WrittenForPath string // where it was written
+}
+
+// KeptField is one field of a form that was refused.
+type KeptField struct{ Name, Value string }
