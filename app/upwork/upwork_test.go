@@ -293,3 +293,27 @@ func checkPosting(t *testing.T, p job.Posting) {
 		}
 	}
 }
+
+func TestDetailsOfATable(t *testing.T) {
+	t.Parallel()
+	batch, err := upwork.Read([]byte("title,url,job type,start rate,end rate,posted\n"+
+		"Rates in the wrong order,,hourly,70,45,\n"+
+		"A day and an id,~022050861570460031848,,,,2026-05-03\n"+
+		"A name before the host,https://www.upwork.com@evil.example/jobs/x,,,,\n"+
+		"Another port,https://www.upwork.com:8443/jobs/x,,,,\n"+
+		"A host that only looks alike,https://www.upwork.com.evil.example/jobs/x,,,,\n"), importedAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := batch.Rows[0].Posting; *p.HourlyMin != 4500 || *p.HourlyMax != 7000 {
+		t.Errorf("rates %d to %d", *p.HourlyMin, *p.HourlyMax)
+	}
+	if p := batch.Rows[1].Posting; p.PostedAtSource != job.FromID || p.PostedAt.Hour() != 8 {
+		t.Errorf("posted %v, %s", p.PostedAt, p.PostedAtSource)
+	}
+	for _, r := range batch.Rows[2:] {
+		if r.Posting.URL != "" {
+			t.Errorf("%s: address %s", r.Title, r.Posting.URL)
+		}
+	}
+}
