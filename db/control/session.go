@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -106,17 +105,21 @@ func SignOut(ctx context.Context, t *sealed.ControlTx, sid SID, person string) e
 }
 
 // Switch moves a session to another tenant of the person's directory under a new id, so that a cookie that leaked before
-// the switch is worth nothing after it. It returns sealed.ErrNotFound, changing nothing, for a tenant that is not in the
-// directory or does not exist, and for a session that has ended: one answer.
-func Switch(ctx context.Context, t *sealed.ControlTx, from, to SID, person string, tenant uuid.UUID) error {
-	err := sealed.ControlChange(ctx, t, sealed.ControlEvent{Name: "session.switched", Person: person, Tenant: tenant},
+// the switch is worth nothing after it, and returns the tenant's name. It returns sealed.ErrNotFound, changing nothing,
+// for a tenant that is not in the directory or does not exist, and for a session that has ended: one answer.
+func Switch(ctx context.Context, t *sealed.ControlTx, from, to SID, person string, tenant uuid.UUID) (name string, err error) {
+	err = sealed.ControlChange(ctx, t, sealed.ControlEvent{Name: "session.switched", Person: person, Tenant: tenant},
 		sealed.ExecOne(sealed.ErrNotFound, "control.switch", `
 			UPDATE control.directory SET last_used_at = now() WHERE clerk_user_id = $1 AND tenant_id = $2`, person, tenant),
 		sealed.ExecOne(sealed.ErrNotFound, "control.rotate", `
 			UPDATE control.sessions SET digest = $2 WHERE digest = $1 AND clerk_user_id = $3 AND revoked_at IS NULL AND expires_at > now()`,
 			from.digest(), to.digest(), person))
-	if errors.Is(err, sealed.ErrNotFound) {
-		return sealed.ErrNotFound
+	if err != nil {
+		return "", err
 	}
-	return err
+	var r struct {
+		Name string `db:"name"`
+	}
+	err = sealed.ControlGet(ctx, t, "control.name", `SELECT name FROM control.registry WHERE tenant_id = $1`, &r, tenant)
+	return r.Name, err
 }

@@ -16,6 +16,7 @@ type Candidate struct {
 	Title    string
 	Posting  Posting
 	Problem  string // for people; empty when the posting can be used
+	Note     string // for people: what was left out of a posting that can be used
 }
 
 // plan is what an import will do: the outcome of every row, and the postings to insert and to update.
@@ -40,7 +41,7 @@ func compare(candidates []Candidate, byKey map[string]Job) (plan, error) {
 		}
 		key := c.Posting.ExternalKey
 		old, exists := byKey[key]
-		row := ImportRow{Position: c.Position, Outcome: RowSame, Title: c.Posting.Title}
+		row := ImportRow{Position: c.Position, Outcome: RowSame, Title: c.Posting.Title, Reason: c.Note}
 		switch merged := Merge(old.Posting, c.Posting); {
 		case !exists:
 			id, err := uuid.NewV7()
@@ -128,11 +129,12 @@ func Preview(ctx context.Context, tx *db.Tx, u Upload, candidates []Candidate) (
 		insertRows(id, p.rows))
 }
 
-// Apply does what Preview foretold, decided again against the jobs as they are now, and lets go of the payload.
-func Apply(ctx context.Context, tx *db.Tx, id uuid.UUID, candidates []Candidate) error {
+// Apply does what Preview foretold, decided again against the jobs as they are now, and lets go of the payload. It returns
+// how many rows had which outcome.
+func Apply(ctx context.Context, tx *db.Tx, id uuid.UUID, candidates []Candidate) (map[Outcome]int, error) {
 	p, err := makePlan(ctx, tx, candidates)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	statements := make([]sealed.Statement, 0, len(p.insert)+len(p.update)+4)
 	for _, j := range p.insert {
@@ -150,7 +152,8 @@ func Apply(ctx context.Context, tx *db.Tx, id uuid.UUID, candidates []Candidate)
 			       rows_new = $3, rows_updated = $4, rows_same = $5, rows_failed = $6
 			WHERE tenant_id = $1 AND id = $2 AND state = 'previewed'`,
 			id, p.count(RowNew), p.count(RowUpdated), p.count(RowSame), p.count(RowFailed)))
-	return sealed.Change(ctx, tx, sealed.Event{Name: "jobs.imported", Entity: "import", ID: id, Detail: p.detail("", "")}, statements...)
+	done := map[Outcome]int{RowNew: p.count(RowNew), RowUpdated: p.count(RowUpdated), RowSame: p.count(RowSame), RowFailed: p.count(RowFailed)}
+	return done, sealed.Change(ctx, tx, sealed.Event{Name: "jobs.imported", Entity: "import", ID: id, Detail: p.detail("", "")}, statements...)
 }
 
 func (p plan) detail(format, file string) map[string]any {

@@ -84,3 +84,12 @@ func LiveOf(ctx context.Context, tx *db.Tx, job uuid.UUID) (Proposal, error) {
 		&p, job, tx.Member().ID)
 	return p, err
 }
+
+// Kept reads the text of one version; db.ErrNotFound when there is none.
+func Kept(ctx context.Context, tx *db.Tx, id uuid.UUID, version int) (Text, error) {
+	var t Text
+	err := sealed.Find(ctx, tx, "proposal.kept", `
+		SELECT letter, answers, bid, bid_amount FROM proposal_versions
+		WHERE tenant_id = $1 AND proposal_id = $2 AND version = $3`, &t, id, version)
+	return t, err
+}

@@ -1,0 +1,210 @@
+// Package config reads the environment. Everything is optional for a first run; what is given must be right, and the error
+// names the variable.
+package config
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strings"
+)
+
+// Config is the whole configuration, checked.
+type Config struct {
+	Addr    string   // host:port to listen on
+	BaseURL *url.URL // what browsers see: scheme and host
+	DataDir string   // absolute; empty: the platform's own
+
+	PostgresBin string // directory of Postgres binaries; empty: search
+	OwnerURL    string // of app_owner, for migrations; empty: there is nothing to migrate with
+	TenantURL   string // of app_tenant; empty: the embedded Postgres
+	ControlURL  string // of app_control
+	Pooled      bool   // TenantURL is a pooler in transaction mode
+
+	SessionKeys [][]byte // newest first; empty: kept in DataDir
+	SealKeys    [][]byte // newest first; empty: kept in DataDir
+
+	ClerkSecretKey      string // empty: the sandbox
+	ClerkPublishableKey string
+	ClerkAPIURL         string // empty: Clerk's own
+}
+
+// Embedded tells whether Postgres is ours to run.
+func (c Config) Embedded() bool { return c.TenantURL == "" }
+
+// Sandbox tells whether sign-in is the stand-in's.
+func (c Config) Sandbox() bool { return c.ClerkSecretKey == "" }
+
+// Error is a variable that cannot be used, with what is wrong in words for the person who set it.
+type Error struct{ Variable, Message string }
+
+// Error names the variable first.
+func (e *Error) Error() string { return e.Variable + ": " + e.Message }
+
+// Variable is one line of the table of variables.
+type Variable struct {
+	Name, Default, Meaning string
+	set                    func(*Config, string) error
+}
+
+// Variables is the table of everything that can be set, in the order in which it is read. The README shows the same.
+var Variables = []Variable{
+	{"ADDR", "127.0.0.1:8080", "host:port to listen on", setAddr},
+	{"BASE_URL", "http://localhost and ADDR's port", "the address that browsers see", setBaseURL},
+	{"DATA_DIR", "the user's data directory", "embedded Postgres, generated keys, the sandbox's state", setDataDir},
+	{"POSTGRES_BIN", "searched for", "directory with initdb and postgres for the embedded Postgres", func(c *Config, v string) error { c.PostgresBin = v; return absolute(v) }},
+	{"DATABASE_URL", "the embedded Postgres", "logs in as app_owner, for migrations only", func(c *Config, v string) error { c.OwnerURL = v; return postgresURL(v) }},
+	{"TENANT_DATABASE_URL", "derived when embedded", "logs in as app_tenant; may point at PgBouncer", func(c *Config, v string) error { c.TenantURL = v; return postgresURL(v) }},
+	{"CONTROL_DATABASE_URL", "derived when embedded", "logs in as app_control; a direct connection", func(c *Config, v string) error { c.ControlURL = v; return postgresURL(v) }},
+	{"DB_POOLER", "none", "`transaction` when TENANT_DATABASE_URL points at a pooler in transaction mode", setPooler},
+	{"SESSION_KEYS", "generated into DATA_DIR when embedded", "signing keys of the session cookie: 32 bytes in base64 each, newest first, separated by commas", func(c *Config, v string) (err error) { c.SessionKeys, err = keys(v); return err }},
+	{"SEAL_KEYS", "generated into DATA_DIR when embedded", "keys that open tenants, likewise", func(c *Config, v string) (err error) { c.SealKeys, err = keys(v); return err }},
+	{"CLERK_SECRET_KEY", "the sandbox", "Clerk's secret key, sk_…", func(c *Config, v string) error { c.ClerkSecretKey = v; return begins(v, "sk_test_", "sk_live_") }},
+	{"CLERK_PUBLISHABLE_KEY", "the sandbox", "Clerk's publishable key, pk_…", func(c *Config, v string) error { c.ClerkPublishableKey = v; return begins(v, "pk_test_", "pk_live_") }},
+	{"CLERK_API_URL", "Clerk's own", "another address of Clerk's Backend API", func(c *Config, v string) error { c.ClerkAPIURL = v; return webURL(v) }},
+}
+
+// Load reads the variables through getenv. The error is an *Error.
+func Load(getenv func(string) string) (Config, error) {
+	c := Config{Addr: "127.0.0.1:8080"}
+	for _, v := range Variables {
+		value := strings.TrimSpace(getenv(v.Name))
+		if value == "" {
+			continue
+		}
+		if err := v.set(&c, value); err != nil {
+			return Config{}, &Error{v.Name, err.Error()}
+		}
+	}
+	if c.BaseURL == nil {
+		_, port, _ := net.SplitHostPort(c.Addr)
+		c.BaseURL = &url.URL{Scheme: "http", Host: net.JoinHostPort("localhost", port)}
+	}
+	return c, c.check()
+}
+
+// rule is a demand that concerns more than one variable.
+type rule struct {
+	broken            bool
+	variable, message string
+}
+
+func (c Config) check() error {
+	external := c.OwnerURL != "" || c.TenantURL != "" || c.ControlURL != ""
+	for _, r := range []rule{
+		{external && c.TenantURL == "", "TENANT_DATABASE_URL", "is needed when one of the database URLs is set (it logs in as app_tenant)"},
+		{external && c.ControlURL == "", "CONTROL_DATABASE_URL", "is needed when one of the database URLs is set (it logs in as app_control)"},
+		{external && len(c.SealKeys) == 0, "SEAL_KEYS", "is needed with a database of your own; `openssl rand -base64 32` makes one"},
+		{external && len(c.SessionKeys) == 0, "SESSION_KEYS", "is needed with a database of your own; `openssl rand -base64 32` makes one"},
+		{!external && c.Pooled, "DB_POOLER", "has no meaning for the embedded Postgres"},
+		{external && c.PostgresBin != "", "POSTGRES_BIN", "has no meaning with a database of your own"},
+		{c.ClerkSecretKey != "" && c.ClerkPublishableKey == "", "CLERK_PUBLISHABLE_KEY", "is needed together with CLERK_SECRET_KEY"},
+		{c.ClerkSecretKey == "" && c.ClerkPublishableKey != "", "CLERK_SECRET_KEY", "is needed together with CLERK_PUBLISHABLE_KEY"},
+		{c.ClerkSecretKey == "" && c.ClerkAPIURL != "", "CLERK_API_URL", "has no meaning without Clerk's keys"},
+		{c.Sandbox() && c.BaseURL.Scheme == "https", "CLERK_SECRET_KEY", "is needed when BASE_URL is https: the sandbox signs anybody in and is for this machine only"},
+		{c.Sandbox() && !loopback(c.BaseURL.Hostname()), "BASE_URL", "must be localhost as long as sign-in is the sandbox's, which signs anybody in; set Clerk's keys to serve others"},
+		{c.Sandbox() && !loopbackAddr(c.Addr), "ADDR", "must be a loopback address as long as sign-in is the sandbox's, which signs anybody in"},
+		{!c.Sandbox() && c.BaseURL.Scheme == "http" && !loopback(c.BaseURL.Hostname()), "BASE_URL", "must be https: without it the session cookie could be read on the way"},
+	} {
+		if r.broken {
+			return &Error{r.variable, r.message}
+		}
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.IsLoopback()
+}
+
+func loopbackAddr(addr string) bool {
+	host, _, _ := net.SplitHostPort(addr)
+	return loopback(host)
+}
+
+func setAddr(c *Config, v string) error {
+	_, port, err := net.SplitHostPort(v)
+	if err != nil || port == "" {
+		return fmt.Errorf("%q is not host:port, like 127.0.0.1:8080", v)
+	}
+	if n, err := net.LookupPort("tcp", port); err != nil || n == 0 {
+		return fmt.Errorf("%q is not a port", port)
+	}
+	c.Addr = v
+	return nil
+}
+
+func setBaseURL(c *Config, v string) error {
+	if err := webURL(v); err != nil {
+		return err
+	}
+	u, _ := url.Parse(strings.TrimSuffix(v, "/"))
+	if u.Path != "" || u.RawQuery != "" {
+		return fmt.Errorf("%q must end after the host", v)
+	}
+	c.BaseURL = u
+	return nil
+}
+
+func setDataDir(c *Config, v string) error {
+	c.DataDir = filepath.Clean(v)
+	return absolute(v)
+}
+
+func setPooler(c *Config, v string) error {
+	if v != "transaction" {
+		return fmt.Errorf("%q is not known; the only value is transaction", v)
+	}
+	c.Pooled = true
+	return nil
+}
+
+func absolute(v string) error {
+	if !filepath.IsAbs(v) {
+		return fmt.Errorf("%q must be an absolute path", v)
+	}
+	return nil
+}
+
+func webURL(v string) error {
+	u, err := url.Parse(v)
+	if err != nil || u.Host == "" || u.User != nil || (u.Scheme != "http" && u.Scheme != "https") {
+		return fmt.Errorf("%q is not an address like https://app.example.com", v)
+	}
+	return nil
+}
+
+// postgresURL does not repeat the value: it may hold a password.
+func postgresURL(v string) error {
+	u, err := url.Parse(v)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		return fmt.Errorf("is not an address like postgres://role:password@host:5432/database")
+	}
+	return nil
+}
+
+func begins(v string, prefixes ...string) error {
+	for _, p := range prefixes {
+		if strings.HasPrefix(v, p) && len(v) > len(p) {
+			return nil
+		}
+	}
+	return fmt.Errorf("does not begin with %s", strings.Join(prefixes, " or "))
+}
+
+// keys reads base64 texts of 32 bytes each. It does not repeat them.
+func keys(v string) ([][]byte, error) {
+	var all [][]byte
+	for i, text := range strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' }) {
+		key, err := base64.StdEncoding.DecodeString(text)
+		if err != nil || len(key) != 32 {
+			return nil, fmt.Errorf("key %d is not 32 bytes in base64; `openssl rand -base64 32` makes one", i+1)
+		}
+		all = append(all, key)
+	}
+	return all, nil
+}

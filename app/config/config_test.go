@@ -1,0 +1,100 @@
+package config_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"upwork-ai-agent/app/config"
+)
+
+const key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
+// own is a whole configuration with a database and a Clerk of one's own.
+func own() map[string]string {
+	return map[string]string{
+		"BASE_URL": "https://app.example.com", "ADDR": "0.0.0.0:80",
+		"DATABASE_URL": "postgres://app_owner:p@db/app", "TENANT_DATABASE_URL": "postgres://app_tenant:p@db/app",
+		"CONTROL_DATABASE_URL": "postgres://app_control:p@db/app", "SESSION_KEYS": key + "," + key, "SEAL_KEYS": key,
+		"CLERK_SECRET_KEY": "sk_test_x", "CLERK_PUBLISHABLE_KEY": "pk_test_x",
+	}
+}
+
+func load(env map[string]string) (config.Config, error) {
+	return config.Load(func(name string) string { return env[name] })
+}
+
+func TestAnEmptyEnvironmentIsAFirstRun(t *testing.T) {
+	t.Parallel()
+	c, err := load(nil)
+	if err != nil || !c.Embedded() || !c.Sandbox() || c.BaseURL.String() != "http://localhost:8080" {
+		t.Fatalf("config %+v, %v", c, err)
+	}
+}
+
+func TestTheBaseURLFollowsTheAddress(t *testing.T) {
+	t.Parallel()
+	c, err := load(map[string]string{"ADDR": "127.0.0.1:9000"})
+	if err != nil || c.BaseURL.String() != "http://localhost:9000" {
+		t.Fatalf("base %v, %v", c.BaseURL, err)
+	}
+}
+
+func TestAWholeConfigurationIsTaken(t *testing.T) {
+	t.Parallel()
+	c, err := load(own())
+	if err != nil || c.Embedded() || c.Sandbox() || len(c.SessionKeys) != 2 || len(c.SealKeys) != 1 {
+		t.Fatalf("config %+v, %v", c, err)
+	}
+}
+
+func TestABadVariableIsNamed(t *testing.T) {
+	t.Parallel()
+	cases := []struct{ variable, value string }{
+		{"ADDR", "8080"}, {"ADDR", "127.0.0.1:"}, {"ADDR", "127.0.0.1:0"}, {"ADDR", "127.0.0.1:notaport"},
+		{"BASE_URL", "app.example.com"}, {"BASE_URL", "ftp://x"}, {"BASE_URL", "https://app.example.com/sub"}, {"BASE_URL", "http://app.example.com"},
+		{"DATA_DIR", "relative"}, {"DATABASE_URL", "mysql://x"}, {"TENANT_DATABASE_URL", "x"}, {"TENANT_DATABASE_URL", ""},
+		{"CONTROL_DATABASE_URL", ""}, {"CONTROL_DATABASE_URL", "://"}, {"DB_POOLER", "session"},
+		{"SESSION_KEYS", ""}, {"SESSION_KEYS", "short"}, {"SEAL_KEYS", ""}, {"SEAL_KEYS", key + ",x"},
+		{"CLERK_SECRET_KEY", "pk_test_x"}, {"CLERK_SECRET_KEY", ""}, {"CLERK_PUBLISHABLE_KEY", ""}, {"CLERK_PUBLISHABLE_KEY", "pk_test_"},
+		{"CLERK_API_URL", "nowhere"}, {"POSTGRES_BIN", "/usr/bin"},
+	}
+	for _, c := range cases {
+		t.Run(c.variable+"="+c.value, func(t *testing.T) {
+			t.Parallel()
+			env := own()
+			env[c.variable] = c.value
+			_, err := load(env)
+			var bad *config.Error
+			if !errors.As(err, &bad) || bad.Variable != c.variable {
+				t.Fatalf("error is %v, want one that names %s", err, c.variable)
+			}
+		})
+	}
+}
+
+func TestTheSandboxStaysOnThisMachine(t *testing.T) {
+	t.Parallel()
+	for variable, env := range map[string]map[string]string{
+		"CLERK_SECRET_KEY": {"BASE_URL": "https://localhost:8080"},
+		"BASE_URL":         {"BASE_URL": "http://app.example.com"},
+		"ADDR":             {"ADDR": "0.0.0.0:8080"},
+	} {
+		_, err := load(env)
+		var bad *config.Error
+		if !errors.As(err, &bad) || bad.Variable != variable {
+			t.Errorf("%v: error is %v, want one that names %s", env, err, variable)
+		}
+	}
+}
+
+func TestAnErrorNeverRepeatsASecret(t *testing.T) {
+	t.Parallel()
+	for _, variable := range []string{"DATABASE_URL", "TENANT_DATABASE_URL", "SESSION_KEYS", "SEAL_KEYS", "CLERK_SECRET_KEY"} {
+		env := own()
+		env[variable] = "hunter2-is-secret"
+		if _, err := load(env); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: error is %v", variable, err)
+		}
+	}
+}

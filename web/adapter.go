@@ -1,0 +1,225 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+
+	"github.com/a-h/templ"
+	"github.com/labstack/echo/v4"
+
+	"upwork-ai-agent/db"
+	"upwork-ai-agent/views"
+)
+
+// public is a door that everybody may pass.
+func public(h echo.HandlerFunc) door {
+	return door{"public", func(*Server) echo.HandlerFunc { return h }}
+}
+
+// signedInPage is a door for whoever is signed in, to a page of the control plane.
+func signedInPage(h controlPage) door {
+	return door{"signed in", func(s *Server) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			r, err := s.enter(c)
+			if err != nil {
+				return err
+			}
+			var component templ.Component
+			err = s.db.Control(c.Request().Context(), func(tx *db.ControlTx) (err error) {
+				component, err = h(r, tx)
+				return err
+			})
+			if err != nil {
+				return s.refuse(r, form{}, err)
+			}
+			return s.show(r, http.StatusOK, component)
+		}
+	}}
+}
+
+// signedInAction is a door for whoever is signed in, to a change of the control plane.
+func signedInAction(h controlAction) door {
+	return door{"signed in", func(s *Server) echo.HandlerFunc {
+		return s.posted(s.enter, maxForm, func(r *request) (next string, err error) {
+			err = s.db.Control(r.Request().Context(), func(tx *db.ControlTx) (err error) {
+				next, err = h(r, tx)
+				return err
+			})
+			return next, err
+		})
+	}}
+}
+
+// signedInRule is a door for whoever is signed in, to a rule that makes its own transactions.
+func signedInRule(h ruleAction) door {
+	return door{"signed in", func(s *Server) echo.HandlerFunc {
+		return s.posted(s.enter, maxForm, func(r *request) (string, error) { return h(r) })
+	}}
+}
+
+// tenantPage is a door for members of the active tenant with at least the role least, to one of its pages.
+func tenantPage(least db.Role, h page) door {
+	return door{"tenant " + string(least), func(s *Server) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			r, err := s.enterTenant(c)
+			if err != nil {
+				return err
+			}
+			component, err := s.read(r, least, h)
+			if err != nil {
+				return s.refuse(r, form{}, err)
+			}
+			return s.show(r, http.StatusOK, component)
+		}
+	}}
+}
+
+// tenantAction is a door for members of the active tenant with at least the role least, to a change of its data.
+func tenantAction(least db.Role, h action) door { return tenantPost(least, maxForm, h) }
+
+// tenantUpload is tenantAction for a form with a file.
+func tenantUpload(least db.Role, h action) door { return tenantPost(least, maxUpload, h) }
+
+func tenantPost(least db.Role, limit int64, h action) door {
+	return door{"tenant " + string(least), func(s *Server) echo.HandlerFunc {
+		return s.posted(s.enterTenant, limit, func(r *request) (next string, err error) {
+			if err := r.guard(r.form); err != nil {
+				return "", err
+			}
+			outside := r.Request()
+			defer r.SetRequest(outside)
+			err = s.db.Write(r.Request().Context(), r.actor(least), func(ctx context.Context, tx *db.Tx) (err error) {
+				r.SetRequest(r.Request().WithContext(ctx)) // it refuses a transaction inside this one
+				next, err = h(r, tx)
+				return err
+			})
+			return next, err
+		})
+	}}
+}
+
+// read runs a page on a View. The View is over, and its connection back in the pool, before anything is drawn.
+func (s *Server) read(r *request, least db.Role, h page) (component templ.Component, err error) {
+	err = s.db.Read(r.Request().Context(), r.actor(least), func(v *db.View) (err error) {
+		component, err = h(r, v)
+		return err
+	})
+	return component, err
+}
+
+// posted is what every change has in common: the form is read, do commits or fails, and only then is anything answered.
+func (s *Server) posted(enter func(echo.Context) (*request, error), limit int64, do func(*request) (string, error)) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r, err := enter(c)
+		if err != nil {
+			return err
+		}
+		if r.form, err = readForm(c, limit); err != nil {
+			return s.refuse(r, r.form, err)
+		}
+		next, err := do(r)
+		if err != nil {
+			return s.refuse(r, r.form, err)
+		}
+		if r.ended {
+			err = s.cookies.clear(c.Response(), c.Request())
+		} else {
+			err = s.cookies.write(c.Response(), c.Request(), r.cookie)
+		}
+		if err != nil {
+			return err
+		}
+		return c.Redirect(http.StatusSeeOther, next)
+	}
+}
+
+// invalid is an error that carries the page to draw again, with everything that was typed. The page is read anew: the
+// transaction that refused is over.
+type invalid struct {
+	status int
+	least  db.Role
+	page   page        // of the tenant, or
+	again  controlPage // of the control plane
+	cause  error
+}
+
+// Error is for the log.
+func (e *invalid) Error() string { return "form refused: " + e.cause.Error() }
+
+// Unwrap returns what was refused.
+func (e *invalid) Unwrap() error { return e.cause }
+
+// redraw answers a form with its page again, 422.
+func redraw(cause error, p page) error {
+	return &invalid{status: http.StatusUnprocessableEntity, least: db.Viewer, page: p, cause: cause}
+}
+
+// refuse answers an error of a signed-in request: a page drawn again where there is one, the wrong-tenant page, or the
+// error page inside the person's own shell.
+func (s *Server) refuse(r *request, f form, err error) error {
+	var (
+		again *invalid
+		to    elsewhere
+	)
+	if errors.As(err, &to) {
+		return err
+	}
+	if errors.As(err, &again) {
+		component, readErr := s.redrawn(r, again)
+		if readErr == nil {
+			return s.show(r, again.status, component)
+		}
+		err = readErr
+	}
+	if errors.Is(err, errWrongTenant) {
+		return s.show(r, http.StatusConflict, views.WrongTenant(r.wrongTenant(f)))
+	}
+	answer := s.answer(r, err)
+	if errors.Is(err, db.ErrRefused) || errors.Is(err, db.ErrNotMember) {
+		// The shell would name an organization that this person may not see.
+		r.session.Tenant, r.session.TenantName = db.Tenant{}, ""
+	}
+	page := answer.page(r.shell(answer.heading, "", ""), requestID(r))
+	page.Kept = f.kept()
+	return s.show(r, answer.status, views.Error(page))
+}
+
+func (s *Server) redrawn(r *request, again *invalid) (component templ.Component, err error) {
+	if again.page != nil {
+		return s.read(r, again.least, again.page)
+	}
+	err = s.db.Control(r.Request().Context(), func(tx *db.ControlTx) (err error) {
+		component, err = again.again(r, tx)
+		return err
+	})
+	return component, err
+}
+
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// show draws into a buffer first, so that a component that fails is an error page and not half a page.
+func (s *Server) show(r *request, status int, component templ.Component) error {
+	if r.shown && r.cookie.message != "" {
+		r.cookie.message = ""
+		if err := s.cookies.write(r.Response(), r.Request(), r.cookie); err != nil {
+			return err
+		}
+	}
+	h := r.Response().Header()
+	h.Set(echo.HeaderCacheControl, "no-store")
+	h.Set(echo.HeaderVary, "Cookie")
+	return draw(r, status, component)
+}
+
+func draw(c echo.Context, status int, component templ.Component) error {
+	b := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(b)
+	b.Reset()
+	if err := component.Render(c.Request().Context(), b); err != nil {
+		return err
+	}
+	return c.HTMLBlob(status, b.Bytes())
+}

@@ -1,0 +1,133 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"upwork-ai-agent/app"
+	"upwork-ai-agent/db"
+	"upwork-ai-agent/views"
+)
+
+// answer is what a person is told of an error.
+type answer struct {
+	status  int
+	heading string
+	text    string
+	action  string // label of the link that leads on
+	link    string
+	retry   int // seconds, for Retry-After; 0 for none
+}
+
+// answers is the one table of errors, asked in order. What is not in it is a defect: 500. A foreign id and a missing id
+// are both db.ErrNotFound, so they get the same bytes.
+var answers = []struct {
+	err error
+	answer
+}{
+	{db.ErrNotFound, answer{http.StatusNotFound, "Not found", "There is nothing at this address in this organization. It may have been removed, or it may belong to another organization.", "To the jobs", "/jobs", 0}},
+	{db.ErrRefused, answer{http.StatusForbidden, "This organization cannot be opened", "You are not a member of it, or it is not available at the moment. Choose another one.", "Choose an organization", "/organizations", 0}},
+	{db.ErrNotMember, answer{http.StatusForbidden, "This organization cannot be opened", "You are not a member of it, or it is not available at the moment. Choose another one.", "Choose an organization", "/organizations", 0}},
+	{db.ErrForbidden, answer{http.StatusForbidden, "Your role does not allow this", "Ask an administrator of the organization for a role that may do this.", "To the jobs", "/jobs", 0}},
+	{db.ErrReadOnly, answer{http.StatusServiceUnavailable, "Read only for a moment", "This organization can be read but not changed right now. Nothing was saved; try again in a moment.", "To the jobs", "/jobs", 5}},
+	{db.ErrConflict, answer{http.StatusConflict, "Changed meanwhile", "Somebody else changed this while you were looking at it. Nothing was overwritten; open it again to see how it is now.", "To the jobs", "/jobs", 0}},
+	{db.ErrBusy, answer{http.StatusServiceUnavailable, "Busy", "This took too long because others were faster. Nothing was saved; try again.", "To the jobs", "/jobs", 2}},
+	{db.ErrUnavailable, answer{http.StatusServiceUnavailable, "Not available right now", "The database does not answer. Nothing was saved; try again in a moment.", "Try again", "/", 3}},
+	{db.ErrBadInput, answer{http.StatusUnprocessableEntity, "This cannot be stored", "Something in the form is too long, or contains characters that are no text. Nothing was saved.", "To the jobs", "/jobs", 0}},
+	{errForm, answer{http.StatusBadRequest, "This form was not understood", "It has fields that do not belong to it, or it arrived damaged. Go back, load the page again, and send it once more.", "To the jobs", "/jobs", 0}},
+	{errCallback, answer{http.StatusBadRequest, "Signing in did not work", "The answer does not belong to a sign-in that was started in this browser, or it took too long. Start again.", "Sign in", "/sign-in", 0}},
+}
+
+// statuses is what is said of the plain HTTP errors.
+var statuses = map[int]answer{
+	http.StatusNotFound:              answers[0].answer,
+	http.StatusMethodNotAllowed:      {http.StatusMethodNotAllowed, "This address does not work that way", "The page exists, but not for this kind of request.", "To the jobs", "/jobs", 0},
+	http.StatusForbidden:             {http.StatusForbidden, "Sent from another site", "This form was not sent from a page of this site, so nothing was done.", "To the jobs", "/jobs", 0},
+	http.StatusRequestEntityTooLarge: {http.StatusRequestEntityTooLarge, "Too large", "What was sent is larger than this page takes: 8 MB for an import, less for other forms. Nothing was saved.", "To the jobs", "/jobs", 0},
+}
+
+var defect = answer{http.StatusInternalServerError, "Something went wrong here", "It is our mistake, and it has been noted under the number below. Nothing was saved.", "To the jobs", "/jobs", 0}
+
+// answer finds what to say, sets Retry-After, and logs what nobody expected. It is the only place that logs a 500.
+func (s *Server) answer(c echo.Context, err error) answer {
+	a := lookup(err)
+	if a.status == http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
+		s.log.LogAttrs(c.Request().Context(), slog.LevelError, "request failed",
+			slog.String("request_id", requestID(c)), slog.String("error", err.Error()))
+	}
+	if a.retry > 0 {
+		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(a.retry))
+	}
+	return a
+}
+
+func lookup(err error) answer {
+	var rule *app.Error
+	if errors.As(err, &rule) {
+		return ruleAnswer(rule)
+	}
+	for _, a := range answers {
+		if errors.Is(err, a.err) {
+			return a.answer
+		}
+	}
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return statuses[http.StatusRequestEntityTooLarge]
+	}
+	var plain *echo.HTTPError
+	if errors.As(err, &plain) {
+		if a, ok := statuses[plain.Code]; ok {
+			return a
+		}
+	}
+	return defect
+}
+
+func ruleAnswer(e *app.Error) answer {
+	a := answer{http.StatusUnprocessableEntity, "This cannot be done", e.Message, "To the jobs", "/jobs", 0}
+	switch e.Code {
+	case app.Refused:
+		a.status = http.StatusConflict
+	case app.Unavailable:
+		a.status, a.heading, a.retry = http.StatusServiceUnavailable, "Not available right now", 5
+	}
+	return a
+}
+
+func (a answer) page(shell views.Shell, requestID string) views.ErrorPage {
+	return views.ErrorPage{Shell: shell, Status: a.status, Heading: a.heading, Text: a.text, Action: a.action, Link: a.link, RequestID: requestID}
+}
+
+// handleError is the end of every error that no adapter has answered: nobody is signed in, or there is no such route.
+func (s *Server) handleError(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	if e := s.redirectOrDraw(err, c); e != nil {
+		s.log.LogAttrs(c.Request().Context(), slog.LevelError, "error page failed", slog.String("request_id", requestID(c)), slog.String("error", e.Error()))
+		http.Error(c.Response(), "Something went wrong here. Request "+requestID(c), http.StatusInternalServerError)
+	}
+}
+
+func (s *Server) redirectOrDraw(err error, c echo.Context) error {
+	var to elsewhere
+	switch {
+	case errors.Is(err, errSignIn):
+		return c.Redirect(http.StatusSeeOther, signInAddress(c.Request()))
+	case errors.As(err, &to):
+		return c.Redirect(http.StatusSeeOther, to.path)
+	}
+	a := s.answer(c, err)
+	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	shell := views.Shell{Title: a.heading, Sandbox: s.sandbox}
+	if r, enterErr := s.enter(c); enterErr == nil {
+		shell = r.shell(a.heading, "", "")
+	}
+	return draw(c, a.status, views.Error(a.page(shell, requestID(c))))
+}

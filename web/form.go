@@ -1,0 +1,202 @@
+package web
+
+import (
+	"errors"
+	"io"
+	"math"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"upwork-ai-agent/app"
+	"upwork-ai-agent/views"
+)
+
+// Limits of a request's body, in bytes.
+const (
+	maxForm   = 256 << 10
+	maxUpload = 8 << 20
+)
+
+// form is what a person sent: fields of the body, never of the address. Every value is valid UTF-8 without NUL.
+type form struct {
+	values url.Values
+	file   *multipart.FileHeader
+}
+
+// errForm is a body that is no form of ours.
+var errForm = errors.New("not a form")
+
+// readForm reads the body as a form. limit is in bytes.
+func readForm(c echo.Context, limit int64) (form, error) {
+	r := c.Request()
+	if r.ContentLength > limit {
+		return form{}, &http.MaxBytesError{Limit: limit}
+	}
+	r.Body = http.MaxBytesReader(c.Response(), r.Body, limit)
+	var err error
+	if strings.HasPrefix(r.Header.Get(echo.HeaderContentType), echo.MIMEMultipartForm) {
+		err = r.ParseMultipartForm(limit)
+	} else {
+		err = r.ParseForm()
+	}
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return form{}, tooLarge
+	case err != nil:
+		return form{}, errForm
+	}
+	f := form{values: r.PostForm}
+	if r.MultipartForm != nil {
+		if files := r.MultipartForm.File["file"]; len(files) > 0 && files[0].Size > 0 {
+			f.file = files[0]
+		}
+	}
+	return f, f.check()
+}
+
+// check refuses what Postgres cannot store, naming the field.
+func (f form) check() error {
+	for name, values := range f.values {
+		for _, v := range values {
+			if !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
+				message := "This contains characters that are no text."
+				return &app.Error{Code: app.Invalid, Message: "The field “" + strings.ToValidUTF8(name, "?") + "” contains characters that are no text.",
+					Fields: map[string]string{name: message}}
+			}
+		}
+	}
+	return nil
+}
+
+// only refuses a field that the form does not have. Names that end with * stand for all that begin so.
+func (f form) only(names ...string) error {
+	for have := range f.values {
+		known := slices.ContainsFunc(append(names, "tenant"), func(n string) bool {
+			prefix, open := strings.CutSuffix(n, "*")
+			return have == n || open && strings.HasPrefix(have, prefix)
+		})
+		if !known {
+			return errForm
+		}
+	}
+	return nil
+}
+
+func (f form) get(name string) string { return f.values.Get(name) }
+
+// line is a field of one line.
+func (f form) line(name string) string { return strings.TrimSpace(f.values.Get(name)) }
+
+// id is a field that holds an id. An id that is none is answered as one that does not exist.
+func (f form) id(name string) uuid.UUID {
+	id, err := uuid.Parse(f.values.Get(name))
+	if err != nil {
+		return uuid.Nil
+	}
+	return id
+}
+
+// number is a field that our own form filled with a whole number; -1 when it does not.
+func (f form) number(name string) int {
+	n, err := strconv.ParseInt(f.values.Get(name), 10, 32)
+	if err != nil {
+		return -1
+	}
+	return int(n)
+}
+
+// upload is the content of the file, or of the text field when no file was chosen.
+func (f form) upload() (data []byte, name string, err error) {
+	if f.file == nil {
+		return []byte(f.get("text")), "", nil
+	}
+	file, err := f.file.Open()
+	if err != nil {
+		return nil, "", err
+	}
+	defer file.Close()
+	data, err = io.ReadAll(io.LimitReader(file, maxUpload))
+	return data, cleanName(f.file.Filename), err
+}
+
+// cleanName makes a browser's file name fit to be stored and shown.
+func cleanName(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == utf8.RuneError {
+			return -1
+		}
+		return r
+	}, s)
+	if len([]rune(s)) > 200 {
+		s = string([]rune(s)[:200])
+	}
+	return s
+}
+
+// kept lists what a person typed, without what our form put there itself.
+func (f form) kept() []views.KeptField {
+	var kept []views.KeptField
+	for name, values := range f.values {
+		if slices.Contains([]string{"tenant", "version", "to", "return_to", "job_id", "restore", "origin"}, name) {
+			continue
+		}
+		for _, v := range values {
+			if strings.TrimSpace(v) != "" {
+				kept = append(kept, views.KeptField{Name: name, Value: v})
+			}
+		}
+	}
+	slices.SortFunc(kept, func(a, b views.KeptField) int { return strings.Compare(a.Name, b.Name) })
+	return kept
+}
+
+// errMoney says that a text is no amount of dollars.
+var errMoney = errors.New("not an amount")
+
+// cents reads an amount of US dollars as a person types it: "45", "1,250.50", "$60". nil for an empty text.
+func cents(s string) (*int64, error) {
+	s = strings.NewReplacer("$", "", ",", "", " ", "", "\u00a0", "").Replace(s)
+	if s == "" {
+		return nil, nil
+	}
+	whole, fraction, _ := strings.Cut(s, ".")
+	if len(whole) > 12 || len(fraction) > 2 || strings.Trim(whole+fraction, "0123456789") != "" || whole+fraction == "" {
+		return nil, errMoney
+	}
+	n, err := strconv.ParseInt("0"+whole+(fraction + "00")[:2], 10, 64)
+	if err != nil || n > math.MaxInt64/2 {
+		return nil, errMoney
+	}
+	return &n, nil
+}
+
+// localPath tells whether s is a path of this site, and returns it. What a browser could take for another site is not: an
+// authority, a backslash, a control character.
+func localPath(s string) (string, bool) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil, u.IsAbs(), u.Host != "", u.Opaque != "", u.User != nil:
+		return "", false
+	case !strings.HasPrefix(s, "/"), strings.HasPrefix(s, "//"), strings.ContainsAny(s, "\\\r\n\t\x00"):
+		return "", false
+	}
+	return s, true
+}
+
+// pathID is the :id of the address. One that is no id is answered as one that does not exist.
+func pathID(c echo.Context) uuid.UUID {
+	id, err := uuid.Parse(c.Param("id"))
+	if err != nil {
+		return uuid.Nil
+	}
+	return id
+}

@@ -1,0 +1,166 @@
+// Package web is the front: Echo lives here and nowhere else. A handler gets the transaction that its door opened for it
+// and nothing to open another one with.
+package web
+
+import (
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"upwork-ai-agent/app"
+	"upwork-ai-agent/app/clerk"
+	"upwork-ai-agent/db"
+	"upwork-ai-agent/static"
+)
+
+// Options is what the front is made of.
+type Options struct {
+	DB            *db.DB
+	Clerk         *clerk.Client
+	Organizations *app.Organizations
+	SessionKeys   [][]byte // newest first, 32 bytes each
+	BaseURL       *url.URL // what browsers see
+	Sandbox       bool     // Clerk is the stand-in: every page says so
+	Log           *slog.Logger
+}
+
+// Server is the front.
+type Server struct {
+	db      *db.DB
+	cookies *cookies
+	sandbox bool
+	log     *slog.Logger
+	echo    *echo.Echo
+}
+
+// New wires the chain and the routes. It fails for a session key that cannot be used.
+func New(o Options) (*Server, error) {
+	ck, err := newCookies(o.SessionKeys, o.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{db: o.DB, cookies: ck, sandbox: o.Sandbox, log: o.Log, echo: echo.New()}
+	s.echo.HideBanner, s.echo.HidePort = true, true
+	s.echo.HTTPErrorHandler = s.handleError
+	// The chain, outermost first.
+	s.echo.Use(
+		s.identify,            // a request id, in the context, the answer and every log line
+		s.logged,              // one line a request
+		s.recovered,           // a panic is a 500, after its transaction was rolled back
+		harden,                // headers of every answer
+		sameOrigin(o.BaseURL), // no form of another site
+	)
+	h := &handlers{cookies: ck, clerk: o.Clerk, orgs: o.Organizations, base: o.BaseURL, sandbox: o.Sandbox, ping: o.DB.Ping, assets: static.Handler()}
+	for _, r := range h.routes() {
+		if r.door.handle == nil {
+			return nil, fmt.Errorf("web: %s %s has no policy", r.method, r.path)
+		}
+		s.echo.Add(r.method, r.path, r.door.handle(s))
+	}
+	return s, nil
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// requestID is the id that the log line and the error page of a request share.
+func requestID(c echo.Context) string { return c.Response().Header().Get(echo.HeaderXRequestID) }
+
+func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		id := rand.Text()[:16] // ours, never the client's: it goes into the log and the audit
+		c.Response().Header().Set(echo.HeaderXRequestID, id)
+		c.SetRequest(c.Request().WithContext(db.WithRequestID(c.Request().Context(), id)))
+		return next(c)
+	}
+}
+
+// note remembers who a request is of, for its log line.
+func note(c echo.Context, person string, tenant uuid.UUID) {
+	c.Set("person", person)
+	if tenant != uuid.Nil {
+		c.Set("tenant", tenant.String())
+	}
+}
+
+func (s *Server) logged(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		start := time.Now()
+		err := next(c)
+		if err != nil {
+			c.Error(err) // answers it, so that the status is known
+		}
+		person, _ := c.Get("person").(string)
+		tenant, _ := c.Get("tenant").(string)
+		s.log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request",
+			slog.String("request_id", requestID(c)), slog.String("method", c.Request().Method),
+			slog.String("route", c.Path()), slog.Int("status", c.Response().Status),
+			slog.Duration("took", time.Since(start)), slog.String("tenant", tenant), slog.String("person", person))
+		return nil
+	}
+}
+
+func (s *Server) recovered(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("panic: %v", p)
+			}
+		}()
+		return next(c)
+	}
+}
+
+// policy is the content security policy of every answer: nothing but our own styles, images and forms.
+const policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+func harden(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set(echo.HeaderContentSecurityPolicy, policy)
+		h.Set(echo.HeaderXContentTypeOptions, "nosniff")
+		h.Set(echo.HeaderXFrameOptions, "DENY")
+		h.Set(echo.HeaderReferrerPolicy, "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		return next(c)
+	}
+}
+
+// sameOrigin refuses a change that a browser says comes from another site.
+func sameOrigin(base *url.URL) echo.MiddlewareFunc {
+	protection := http.NewCrossOriginProtection()
+	if err := protection.AddTrustedOrigin(base.Scheme + "://" + base.Host); err != nil {
+		panic(err) // the configuration was checked before
+	}
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if err := protection.Check(c.Request()); err != nil {
+				return echo.NewHTTPError(http.StatusForbidden).SetInternal(err)
+			}
+			return next(c)
+		}
+	}
+}
+
+// signInAddress is where to sign in and come back from. What was posted cannot be posted again after a sign-in, so its
+// page is where the person comes back to.
+func signInAddress(r *http.Request) string {
+	back := "/"
+	if r.Method == http.MethodGet {
+		back = local(r.URL)
+	} else if page, ok := referer(r); ok {
+		back = page
+	}
+	if back == "/" || strings.HasPrefix(back, "/sign") || strings.HasPrefix(back, "/auth/") {
+		return "/sign-in"
+	}
+	return "/sign-in?" + url.Values{"return_to": {back}}.Encode()
+}

@@ -1,0 +1,136 @@
+package web
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"upwork-ai-agent/app"
+	"upwork-ai-agent/app/clerk"
+	"upwork-ai-agent/db"
+	"upwork-ai-agent/db/control"
+	"upwork-ai-agent/views"
+)
+
+// handlers are the verbs of the front. They have no database: a door hands each the transaction it may use.
+type handlers struct {
+	cookies *cookies
+	clerk   *clerk.Client
+	orgs    *app.Organizations
+	base    *url.URL
+	sandbox bool
+	ping    func(context.Context) error
+	assets  http.Handler
+}
+
+// errCallback is an answer of Clerk that does not belong to this browser's sign-in.
+var errCallback = errors.New("callback without a sign-in of this browser")
+
+// signIn sends a person to Clerk's hosted pages, and remembers in this browser that it did.
+func (h *handlers) signIn(c echo.Context) error {
+	back, ok := localPath(c.QueryParam("return_to"))
+	if !ok {
+		back = "/"
+	}
+	state, err := h.cookies.begin(c.Response(), c.Request(), back)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	return c.Redirect(http.StatusSeeOther, h.clerk.SignInURL(h.callbackURL(state)))
+}
+
+func (h *handlers) callbackURL(state string) string {
+	return h.base.JoinPath("auth", "callback").String() + "?" + url.Values{"state": {state}}.Encode()
+}
+
+// callback is the only place where a token of Clerk counts: it is verified once, the person's memberships are brought in
+// step, and our own session takes over. An answer is taken only in the browser that asked for it, or somebody could sign
+// another person in as themselves.
+func (h *handlers) callback(c echo.Context) error {
+	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	pending, ok := h.cookies.pending(c.Request())
+	if !ok || subtle.ConstantTimeCompare([]byte(pending.state), []byte(c.QueryParam("state"))) != 1 {
+		return errCallback
+	}
+	decision, err := h.clerk.Authenticate(c.Request().Context(), c.Request())
+	if err != nil {
+		return unavailable(err)
+	}
+	for _, ck := range decision.Cookies {
+		http.SetCookie(c.Response(), ck)
+	}
+	switch decision.Status {
+	case clerk.SignedIn:
+		return h.enterApp(c, pending, decision.Claims)
+	case clerk.Handshake:
+		return c.Redirect(http.StatusTemporaryRedirect, decision.Location.String())
+	}
+	return c.Redirect(http.StatusSeeOther, h.clerk.SignInURL(h.callbackURL(pending.state)))
+}
+
+// enterApp mints our session for a person whom Clerk has just vouched for.
+func (h *handlers) enterApp(c echo.Context, pending entry, claims *clerk.Claims) error {
+	ctx := c.Request().Context()
+	person, tenant, err := h.orgs.SignIn(ctx, claims)
+	if err != nil {
+		return err
+	}
+	sid := control.NewSID()
+	if err := h.orgs.OpenSession(ctx, sid, person, time.Now()); err != nil {
+		return err
+	}
+	if err := h.cookies.end(c.Response(), c.Request()); err != nil {
+		return err
+	}
+	if err := h.cookies.write(c.Response(), c.Request(), cookie{sid: sid, tenant: tenant}); err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, pending.returnTo)
+}
+
+// unavailable says that Clerk does not answer.
+func unavailable(err error) error {
+	return &app.Error{Code: app.Unavailable, Message: "The sign-in service does not answer. Try again in a moment.", Cause: err}
+}
+
+// signOut ends the session for every copy of its cookie, at once.
+func (h *handlers) signOut(c echo.Context, tx *db.ControlTx) (string, error) {
+	r := signedIn(c)
+	if err := r.form.only(); err != nil {
+		return "", err
+	}
+	ctx := c.Request().Context()
+	if err := control.SignOut(ctx, tx, r.cookie.sid, r.session.ClerkUser); err != nil {
+		return "", err
+	}
+	r.ended = true
+	return "/signed-out", nil
+}
+
+func (h *handlers) signedOut(c echo.Context) error {
+	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	return draw(c, http.StatusOK, views.SignedOut(views.Shell{Title: "Signed out", Sandbox: h.sandbox}))
+}
+
+// health says that the process answers.
+func (h *handlers) health(c echo.Context) error { return c.String(http.StatusOK, "ok\n") }
+
+// ready says that the database answers too.
+func (h *handlers) ready(c echo.Context) error {
+	if err := h.ping(c.Request().Context()); err != nil {
+		c.Response().Header().Set(echo.HeaderRetryAfter, "3")
+		return c.String(http.StatusServiceUnavailable, "database unavailable\n")
+	}
+	return c.String(http.StatusOK, "ready\n")
+}
+
+func (h *handlers) static(c echo.Context) error {
+	h.assets.ServeHTTP(c.Response(), c.Request())
+	return nil
+}

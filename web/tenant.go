@@ -1,0 +1,127 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"upwork-ai-agent/db"
+	"upwork-ai-agent/db/control"
+	"upwork-ai-agent/views"
+)
+
+// request is a signed-in request: the echo.Context that handlers get.
+type request struct {
+	echo.Context
+	cookie  cookie
+	session control.Session
+	sandbox bool
+	shown   bool // the message of the last write has been put on a page
+	form    form // of a POST
+	ended   bool // the session is over: the cookie goes
+}
+
+// signedIn is the request behind a handler's context. Only the adapters of signed-in doors make contexts, so it is there.
+func signedIn(c echo.Context) *request { return c.(*request) }
+
+// errSignIn sends a person to sign in and back.
+var errSignIn = errors.New("not signed in")
+
+// elsewhere sends a person to another page of ours.
+type elsewhere struct{ path string }
+
+// Error is never shown.
+func (e elsewhere) Error() string { return "go to " + e.path }
+
+// enter is the first of a page's two round trips: the cookie's session and the tenant it names. Both are looked up anew in
+// every request, so a sign-out or a removal holds at once.
+func (s *Server) enter(c echo.Context) (*request, error) {
+	ck, ok := s.cookies.read(c.Request())
+	if !ok {
+		return nil, errSignIn
+	}
+	session, err := control.LoadSession(c.Request().Context(), s.db, ck.sid, ck.tenant)
+	if errors.Is(err, db.ErrNotFound) {
+		return nil, errSignIn
+	}
+	if err != nil {
+		return nil, err
+	}
+	note(c, session.ClerkUser, session.Tenant.ID)
+	return &request{Context: c, cookie: ck, session: session, sandbox: s.sandbox}, nil
+}
+
+// enterTenant is enter for a door that needs an active tenant.
+func (s *Server) enterTenant(c echo.Context) (*request, error) {
+	r, err := s.enter(c)
+	if err == nil && r.session.Tenant.ID == uuid.Nil {
+		err = elsewhere{"/organizations"}
+	}
+	return r, err
+}
+
+// actor is the person of this session in its active tenant. This is the only place that makes a member actor; the users
+// row of that tenant decides what it may do.
+func (r *request) actor(least db.Role) db.Actor {
+	return db.NewMember(r.session.Tenant, r.session.ClerkUser, least)
+}
+
+// shell is what stands around a page of this request.
+func (r *request) shell(title, section string, role db.Role) views.Shell {
+	r.shown = true
+	return views.Shell{
+		Title: title, Section: section,
+		PersonName: r.session.Name, PersonEmail: r.session.Email,
+		Tenant: r.session.Tenant.ID, TenantName: r.session.TenantName, Role: role,
+		Organizations: r.session.Organizations, Sandbox: r.sandbox,
+		Message: r.cookie.message, Now: time.Now(), Return: local(r.Request().URL),
+	}
+}
+
+// say sets the message that the next page shows.
+func (r *request) say(message string) { r.cookie.message = message }
+
+// errWrongTenant is a form that was drawn for another organization than the session is in now.
+var errWrongTenant = errors.New("written for another organization")
+
+// guard refuses a form of another organization: the session has moved on in another tab. A form without a tenant is none
+// of ours.
+func (r *request) guard(f form) error {
+	if id, err := uuid.Parse(f.get("tenant")); err != nil || id != r.session.Tenant.ID {
+		return errWrongTenant
+	}
+	return nil
+}
+
+// wrongTenant is the page that keeps what was written and shows both ways out. It names the other organization only to
+// somebody whose directory has it.
+func (r *request) wrongTenant(f form) views.WrongTenantPage {
+	p := views.WrongTenantPage{Shell: r.shell("Another organization", "", ""), WrittenForPath: "/jobs"}
+	written, _ := uuid.Parse(f.get("tenant"))
+	for _, o := range r.session.Organizations {
+		if o.ID == written && o.ID != uuid.Nil {
+			p.WrittenFor, p.WrittenForID = o.Name, o.ID
+			if back, ok := referer(r.Request()); ok {
+				p.WrittenForPath = back
+			}
+		}
+	}
+	p.Kept = f.kept()
+	return p
+}
+
+// local is a URL's path and query.
+func local(u *url.URL) string { return u.RequestURI() }
+
+// referer is the path of the page of ours that a form was sent from.
+func referer(r *http.Request) (string, bool) {
+	u, err := url.Parse(r.Referer())
+	if err != nil || u.Host != r.Host || u.Path == "" {
+		return "", false
+	}
+	return localPath(u.RequestURI())
+}
