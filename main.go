@@ -1,0 +1,410 @@
+// Upwork AI Agent collects Upwork jobs for many organizations, and keeps each organization's data its own. This file is the
+// wiring: configuration in, parts together, shutdown in order. README.md says what is where.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"upwork-ai-agent/app"
+	"upwork-ai-agent/app/clerk"
+	"upwork-ai-agent/app/clerk/sandbox"
+	"upwork-ai-agent/app/config"
+	"upwork-ai-agent/app/local"
+	"upwork-ai-agent/db"
+	"upwork-ai-agent/db/demo"
+	"upwork-ai-agent/db/embedded"
+	"upwork-ai-agent/db/migrate"
+	"upwork-ai-agent/web"
+)
+
+// command is one thing that the program does.
+type command struct {
+	name    string
+	args    string
+	summary string
+	run     func(context.Context, *runtime, []string) error
+}
+
+// commands is the table of everything that can be typed after the program's name. The first is the default.
+func commands() []command {
+	return []command{
+		{"serve", "", "start the app (the default): Postgres, migrations and demo as needed, then the web front", serve},
+		{"migrate", "", "bring the database up to date", migrateUp},
+		{"demo", "", "load the two demo organizations, unless they are there", loadDemo},
+		{"db bootstrap", "", "print the SQL that a database administrator runs once on a server of your own", bootstrap},
+		{"db url", "--role ROLE", "print the connection string of a role of the running embedded Postgres", databaseURL},
+		{"help", "", "print this", help},
+	}
+}
+
+// Exit codes.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// runtime is what every command gets.
+type runtime struct {
+	config config.Config
+	data   string // the data directory, absolute
+	out    io.Writer
+	err    io.Writer
+	start  time.Time
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is main without the process around it.
+func run(ctx context.Context, args []string, getenv func(string) string, out, errOut io.Writer) int {
+	cmd, rest, ok := find(args)
+	if !ok {
+		fmt.Fprintf(errOut, "There is no command %q.\n\n", strings.Join(args, " "))
+		usage(errOut)
+		return exitUsage
+	}
+	c, err := config.Load(getenv)
+	rt := &runtime{config: c, out: out, err: errOut, start: time.Now(), data: c.DataDir}
+	if err == nil && rt.data == "" {
+		rt.data, err = embedded.DefaultDataDir()
+	}
+	if err == nil {
+		err = cmd.run(ctx, rt, rest)
+	}
+	return report(errOut, err)
+}
+
+// report prints an error the way a person needs it, and chooses the exit code.
+func report(errOut io.Writer, err error) int {
+	var (
+		variable *config.Error
+		wrong    usageError
+	)
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &variable), errors.As(err, &wrong):
+		fmt.Fprintln(errOut, err)
+		return exitUsage
+	case errors.Is(err, context.Canceled):
+		return exitFailed
+	}
+	fmt.Fprintln(errOut, err)
+	return exitFailed
+}
+
+// usageError is a command line that was not understood.
+type usageError string
+
+// Error is for the person who typed it.
+func (e usageError) Error() string { return string(e) }
+
+func find(args []string) (command, []string, bool) {
+	all := commands()
+	if len(args) == 0 {
+		return all[0], nil, true
+	}
+	line := strings.Join(args, " ") + " "
+	for _, c := range all {
+		if strings.HasPrefix(line, c.name+" ") {
+			return c, args[len(strings.Fields(c.name)):], true
+		}
+	}
+	return command{}, nil, false
+}
+
+func help(_ context.Context, rt *runtime, _ []string) error {
+	usage(rt.out)
+	return nil
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "Upwork AI Agent\n\nCommands:\n")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-25s %s\n", strings.TrimSpace(c.name+" "+c.args), c.summary)
+	}
+	fmt.Fprint(w, "\nEnvironment (all optional for a first run):\n")
+	for _, v := range config.Variables {
+		fmt.Fprintf(w, "  %-22s %s (default: %s)\n", v.Name, v.Meaning, v.Default)
+	}
+}
+
+func none(args []string) error {
+	if len(args) > 0 {
+		return usageError(fmt.Sprintf("%q is not understood; this command takes no arguments.", strings.Join(args, " ")))
+	}
+	return nil
+}
+
+// serve runs the app until the context ends, then drains: requests first, then the pools, then Postgres.
+func serve(ctx context.Context, rt *runtime, args []string) error {
+	if err := none(args); err != nil {
+		return err
+	}
+	release, err := rt.claim()
+	if err != nil {
+		return err
+	}
+	defer release()
+	listener, err := net.Listen("tcp", rt.config.Addr)
+	if err != nil {
+		return fmt.Errorf("cannot listen on ADDR %s: another program has it, or this machine does not. Set ADDR to another address (%w)", rt.config.Addr, err)
+	}
+	defer listener.Close()
+	d, closeDB, err := rt.database(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer closeDB()
+	client, closeClerk, err := rt.clerk()
+	if err != nil {
+		return err
+	}
+	defer closeClerk()
+	log := slog.New(slog.NewJSONHandler(rt.err, nil))
+	sessionKeys, err := rt.keys("session.key", rt.config.SessionKeys)
+	if err != nil {
+		return err
+	}
+	front, err := web.New(web.Options{
+		DB: d, Clerk: client, Organizations: app.NewOrganizations(d, client, log), SessionKeys: sessionKeys,
+		BaseURL: rt.config.BaseURL, Sandbox: rt.config.Sandbox(), Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(rt.out, "Ready after %.1f s: %s\n", time.Since(rt.start).Seconds(), rt.config.BaseURL)
+	return rt.listen(ctx, listener, front, log)
+}
+
+// Limits of a connection, so that a slow or silent client does not hold one for ever.
+const (
+	headerTimeout = 10 * time.Second
+	bodyTimeout   = time.Minute
+	idleTimeout   = 2 * time.Minute
+	drainTimeout  = 20 * time.Second
+	maxHeader     = 16 << 10
+)
+
+func (rt *runtime) listen(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+	server := &http.Server{
+		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: bodyTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	fmt.Fprintln(rt.out, "Stopping: finishing what is under way.")
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	return server.Shutdown(drain)
+}
+
+// databaseName is the embedded server's database.
+const databaseName = "app"
+
+// database starts Postgres where it is ours, migrates where there is an owner, loads the demo into an empty embedded
+// database, and opens it. The returned function undoes all that in reverse order.
+func (rt *runtime) database(ctx context.Context, demoIfEmpty bool) (*db.DB, func(), error) {
+	stop := func() {}
+	owner, o := rt.config.OwnerURL, db.Options{TenantURL: rt.config.TenantURL, ControlURL: rt.config.ControlURL, Pooled: rt.config.Pooled}
+	if rt.config.Embedded() {
+		pg, err := rt.postgres(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		stop = func() { rt.complain("stopping Postgres", pg.Stop(context.WithoutCancel(ctx))) }
+		owner, o.TenantURL, o.ControlURL = pg.URL("app_owner", databaseName), pg.URL("app_tenant", databaseName), pg.URL("app_control", databaseName)
+	}
+	d, err := rt.open(ctx, owner, o)
+	if err == nil && rt.config.Embedded() && demoIfEmpty {
+		err = demo.LoadIfEmpty(ctx, d, time.Now(), rt.out)
+	}
+	if err != nil {
+		if d != nil {
+			d.Close()
+		}
+		stop()
+		return nil, nil, err
+	}
+	return d, func() { d.Close(); stop() }, nil
+}
+
+// postgres is the embedded server, with roles and a database.
+func (rt *runtime) postgres(ctx context.Context) (*embedded.Server, error) {
+	pg, err := embedded.Start(ctx, embedded.Options{DataDir: rt.data, BinDir: rt.config.PostgresBin, Log: rt.out})
+	if err != nil {
+		return nil, err
+	}
+	super := func(database string) string { return pg.URL(embedded.Superuser, database) }
+	if err := migrate.Cluster(ctx, super, databaseName); err != nil {
+		rt.complain("stopping Postgres", pg.Stop(context.WithoutCancel(ctx)))
+		return nil, err
+	}
+	return pg, nil
+}
+
+func (rt *runtime) open(ctx context.Context, owner string, o db.Options) (*db.DB, error) {
+	if owner != "" {
+		if err := migrate.Up(ctx, owner, rt.out); err != nil {
+			return nil, err
+		}
+	}
+	seals, err := rt.keys("seal.key", rt.config.SealKeys)
+	if err != nil {
+		return nil, err
+	}
+	for _, raw := range seals {
+		key, err := db.NewSealKey(raw)
+		if err != nil {
+			return nil, err
+		}
+		o.Keys = append(o.Keys, key)
+	}
+	return db.Open(ctx, o)
+}
+
+// claim keeps a second copy from serving the same data directory, where there is anything in it: two sandboxes would
+// overwrite each other's state.
+func (rt *runtime) claim() (func(), error) {
+	if !rt.config.Embedded() && !rt.config.Sandbox() {
+		return func() {}, nil
+	}
+	return local.Claim(rt.data, fmt.Sprintf("%s (process %d, data in %s)", rt.config.BaseURL, os.Getpid(), rt.data))
+}
+
+// keys are those of the environment, or those of the data directory.
+func (rt *runtime) keys(file string, configured [][]byte) ([][]byte, error) {
+	if len(configured) > 0 {
+		return configured, nil
+	}
+	return local.Keys(rt.data, file)
+}
+
+// complain reports what failed while stopping: there is nobody left to return it to.
+func (rt *runtime) complain(what string, err error) {
+	if err != nil {
+		fmt.Fprintf(rt.err, "%s: %v\n", what, err)
+	}
+}
+
+// clerk is the adapter, over Clerk itself or over the sandbox.
+func (rt *runtime) clerk() (*clerk.Client, func(), error) {
+	c := clerk.Config{SecretKey: rt.config.ClerkSecretKey, PublishableKey: rt.config.ClerkPublishableKey,
+		APIURL: rt.config.ClerkAPIURL, BaseURL: rt.config.BaseURL.String()}
+	stop := func() {}
+	if rt.config.Sandbox() {
+		s, err := sandbox.Start(sandbox.Options{StateFile: filepath.Join(rt.data, "sandbox.json"), AppOrigin: rt.config.BaseURL.String(),
+			Seed: sandboxSeed(), Log: slog.New(slog.NewTextHandler(rt.err, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+		if err != nil {
+			return nil, nil, err
+		}
+		c.SecretKey, c.PublishableKey = s.Keys()
+		c.APIURL = s.URL()
+		stop = func() { rt.complain("stopping the sandbox", s.Close(context.Background())) }
+	}
+	client, err := clerk.New(c)
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return client, stop, nil
+}
+
+// sandboxSeed is the demo's people and organizations, as the sandbox knows them.
+func sandboxSeed() sandbox.Seed {
+	var seed sandbox.Seed
+	for _, p := range demo.People() {
+		seed.People = append(seed.People, sandbox.Person{ID: p.ID, Email: p.Email, Name: p.Name, Note: p.Note})
+	}
+	for _, o := range demo.Organizations(time.Now()) {
+		members := map[string]string{}
+		for _, m := range o.Members {
+			members[m.Person.ID] = clerkRole[m.Role]
+		}
+		seed.Organizations = append(seed.Organizations, sandbox.Organization{ID: o.ClerkID, Name: o.Name, Slug: o.Slug, Members: members})
+	}
+	return seed
+}
+
+// clerkRole is what Clerk calls our roles. Clerk has no owner: it is the administrator who made the organization.
+var clerkRole = map[string]string{
+	"owner": "org:admin", "admin": "org:admin", "manager": "org:manager", "member": "org:member", "viewer": "org:viewer",
+}
+
+func migrateUp(ctx context.Context, rt *runtime, args []string) error {
+	if err := none(args); err != nil {
+		return err
+	}
+	if !rt.config.Embedded() && rt.config.OwnerURL == "" {
+		return &config.Error{Variable: "DATABASE_URL", Message: "is needed to migrate: it logs in as app_owner"}
+	}
+	_, closeDB, err := rt.database(ctx, false)
+	if err != nil {
+		return err
+	}
+	closeDB()
+	fmt.Fprintln(rt.out, "The database is up to date.")
+	return nil
+}
+
+func loadDemo(ctx context.Context, rt *runtime, args []string) error {
+	if err := none(args); err != nil {
+		return err
+	}
+	d, closeDB, err := rt.database(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer closeDB()
+	return demo.Load(ctx, d, time.Now(), rt.out)
+}
+
+func bootstrap(_ context.Context, rt *runtime, args []string) error {
+	if err := none(args); err != nil {
+		return err
+	}
+	_, err := io.WriteString(rt.out, migrate.Bootstrap(databaseName))
+	return err
+}
+
+func databaseURL(_ context.Context, rt *runtime, args []string) error {
+	if len(args) != 2 || args[0] != "--role" {
+		return usageError("db url takes one argument: --role ROLE, one of " + strings.Join(migrate.Roles, ", ") + ".")
+	}
+	if !rt.config.Embedded() {
+		return usageError("db url is for the embedded Postgres; the URLs of a server of your own are the ones you have set.")
+	}
+	for _, role := range migrate.Roles {
+		if role != args[1] {
+			continue
+		}
+		pg, ok := embedded.Running(rt.data)
+		if !ok {
+			return fmt.Errorf("the embedded Postgres of %s does not run; start the app first", rt.data)
+		}
+		_, err := fmt.Fprintln(rt.out, pg.URL(role, databaseName))
+		return err
+	}
+	return usageError(fmt.Sprintf("%q is none of the roles that log in: %s.", args[1], strings.Join(migrate.Roles, ", ")))
+}
