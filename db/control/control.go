@@ -110,3 +110,12 @@ func Leave(ctx context.Context, t *sealed.ControlTx, person string, tenant uuid.
 	return sealed.ControlChange(ctx, t, sealed.ControlEvent{Name: "directory.left", Person: person, Tenant: tenant},
 		sealed.Exec("control.leave", `DELETE FROM control.directory WHERE clerk_user_id = $1 AND tenant_id = $2`, person, tenant))
 }
+
+// Empty tells whether there is no tenant yet.
+func Empty(ctx context.Context, d *sealed.DB) (bool, error) {
+	var r struct {
+		Empty bool `db:"empty"`
+	}
+	err := sealed.Peek(ctx, d, "control.empty", `SELECT NOT EXISTS (SELECT FROM control.registry) AS empty`, &r)
+	return r.Empty, err
+}

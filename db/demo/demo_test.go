@@ -312,10 +312,15 @@ func complete(t *testing.T, p demo.Proposal, j demo.Job) {
 func TestNoTwoLettersAreAlike(t *testing.T) {
 	t.Parallel()
 	paragraphs := map[string]bool{}
-	versions, planted := map[int]int{}, 0
+	versions, planted, sentBack := map[int]int{}, 0, 0
 	for _, o := range demo.Organizations(now) {
 		for _, p := range o.Proposals {
 			versions[len(p.History)+1]++
+			for _, s := range p.Steps {
+				if s.To == proposal.Draft && s.Note != "" {
+					sentBack++
+				}
+			}
 			if !strings.HasPrefix(p.Letter, "Hello") && strings.Contains(p.Letter, ". Hello") {
 				planted++
 			}
@@ -334,6 +339,9 @@ func TestNoTwoLettersAreAlike(t *testing.T) {
 		if versions[n] < 2 {
 			t.Errorf("%d proposals have %d versions", versions[n], n)
 		}
+	}
+	if sentBack == 0 {
+		t.Error("no proposal was sent back with a note")
 	}
 	if planted == 0 {
 		t.Error("no letter begins with a planted word")

@@ -3,6 +3,7 @@ package demo
 import (
 	"embed"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,6 +17,7 @@ var fields = []string{"backend", "frontend", "mobile", "data", "operations", "de
 // brief is one kind of job with one letter that answers it. "{thing}" in a title stands for the client.
 type brief struct {
 	field, name     string
+	suits           []string // the kinds of clients that may post it; none for all
 	titles          []string
 	category        string
 	skills          []string
@@ -27,7 +29,10 @@ type brief struct {
 }
 
 // client is who posts a job.
-type client struct{ thing, introduction string }
+type client struct {
+	kinds               []string
+	thing, introduction string
+}
 
 // town is where a client is.
 type town struct {
@@ -50,8 +55,9 @@ func readLibrary() library {
 		l.briefs = append(l.briefs, readBriefs(field)...)
 	}
 	for _, line := range lines("client") {
-		thing, introduction := split(line, " | ")
-		l.clients = append(l.clients, client{thing, introduction})
+		kinds, rest := split(line, " | ")
+		thing, introduction := split(rest, " | ")
+		l.clients = append(l.clients, client{strings.Fields(kinds), thing, introduction})
 	}
 	for _, line := range lines("place") {
 		country, cities := split(line, " ")
@@ -114,9 +120,22 @@ func (b *brief) set(name, value string) {
 		*ranges[name] = dollars(value)
 	case name == "skills":
 		b.skills = strings.Split(value, ", ")
+	case name == "for":
+		b.suits = strings.Fields(value)
 	default:
 		panic(fmt.Sprintf("demo: a brief has no %q", name))
 	}
+}
+
+// suited returns the clients that may post a brief.
+func (l library) suited(b brief) []client {
+	var some []client
+	for _, c := range l.clients {
+		if len(b.suits) == 0 || slices.ContainsFunc(b.suits, func(kind string) bool { return slices.Contains(c.kinds, kind) }) {
+			some = append(some, c)
+		}
+	}
+	return some
 }
 
 func dollars(s string) [2]int {

@@ -36,8 +36,9 @@ func (g *generator) id(at time.Time) string {
 
 // title draws a client and a title until the two are new.
 func (g *generator) title(b brief) (client, string) {
+	suited := g.suited(b)
 	for {
-		who := pick(g, g.clients)
+		who := pick(g, suited)
 		title := strings.ReplaceAll(pick(g, b.titles), "{thing}", who.thing)
 		if !g.titles[title] {
 			g.titles[title] = true
@@ -62,7 +63,7 @@ func (g *generator) description(b brief, who client) string {
 		paragraphs = append(paragraphs, "What we need:\n- "+strings.Join(b.wants, "\n- "))
 	}
 	if g.chance(70) {
-		paragraphs = append(paragraphs, pick(g, g.phrases["team"]))
+		paragraphs = append(paragraphs, pick(g, g.teams(b)))
 	}
 	if g.chance(80) {
 		paragraphs = append(paragraphs, pick(g, g.phrases["apply"]))
@@ -72,6 +73,17 @@ func (g *generator) description(b brief, who client) string {
 	}
 	return strings.Join(paragraphs, "\n\n")
 }
+
+// teams are the paragraphs about how one works together that fit a brief.
+func (g *generator) teams(b brief) []string {
+	if technical[b.category] {
+		return append(append([]string(nil), g.phrases["developers"]...), g.phrases["team"]...)
+	}
+	return g.phrases["team"]
+}
+
+// technical are the categories whose clients have developers.
+var technical = map[string]bool{"Web, Mobile & Software Dev": true, "Data Science & Analytics": true, "IT & Networking": true}
 
 // plant is how a client asks for a word that shows whether the post was read.
 const plant = "Please start your proposal with the word "
@@ -85,7 +97,7 @@ func planted(description string) string {
 
 // routine are questions that any post may have, each with an answer.
 var routine = map[string]string{
-	"When could you start?":                                 "On Monday, with three days a week.",
+	"When could you start?":                                 "Within the week; the exact day depends on your access and data.",
 	"How many hours a week do you have for this?":           "Twenty to twenty-five, for as long as it takes.",
 	"Which hours of your day overlap with 13:00–17:00 UTC?": "All four of them.",
 }

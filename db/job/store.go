@@ -205,3 +205,13 @@ func marks(from, n int) string {
 	}
 	return s
 }
+
+// Load puts whole jobs into the tenant, as one change.
+func Load(ctx context.Context, tx *db.Tx, jobs []Job) error {
+	statements := make([]sealed.Statement, len(jobs))
+	for i, j := range jobs {
+		j.Posting = j.Posting.normal()
+		statements[i] = insertJob(j)
+	}
+	return sealed.Change(ctx, tx, sealed.Event{Name: "jobs.loaded", Entity: "job", Detail: map[string]any{"count": len(jobs)}}, statements...)
+}

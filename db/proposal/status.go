@@ -86,8 +86,8 @@ func (s Status) Editable() bool { return s == Draft || s == InReview || s == App
 // Live tells whether the proposal stands in the way of another one for the same job by the same author.
 func (s Status) Live() bool { return s != Declined && s != Withdrawn && s != Archived }
 
-// reach sets what a change of status says about the milestones.
-func (p *Proposal) reach(to Status, now time.Time) {
+// Reach makes p what it is after a change of status at a time: its status, and what that says about the milestones.
+func (p *Proposal) Reach(to Status, now time.Time) {
 	version := p.Version
 	switch to {
 	case Draft:

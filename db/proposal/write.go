@@ -63,7 +63,7 @@ type Outcome struct {
 // Move changes the status of a proposal that the transaction holds, with its milestones. The caller has asked Next.
 func Move(ctx context.Context, tx *db.Tx, p Proposal, to Status, o Outcome) error {
 	from := p.Status
-	p.reach(to, time.Now().UTC())
+	p.Reach(to, time.Now().UTC())
 	if o.LossReason != "" {
 		p.LossReason = o.LossReason
 	}
