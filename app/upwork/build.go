@@ -133,19 +133,25 @@ func (b *builder) identity() {
 	p.URL = pageURL(p.ExternalKey, b.facts.url)
 }
 
+// maxURL is the longest address that is kept, in bytes.
+const maxURL = 2000
+
 // pageURL is the canonical address when the id is known; otherwise the given one, if it leads to Upwork over https.
 func pageURL(key, given string) string {
 	if id, ok := strings.CutPrefix(key, "upwork:"); ok {
 		return "https://www.upwork.com/jobs/" + canonicalID(id)
 	}
 	u, err := url.Parse(strings.TrimSpace(given))
-	if err != nil || u.Scheme != "https" || u.User != nil || u.Port() != "" || len(given) > 2000 {
+	if err != nil || u.Scheme != "https" || u.User != nil || u.Port() != "" {
 		return ""
 	}
 	if host := strings.ToLower(u.Hostname()); host != "upwork.com" && host != "www.upwork.com" {
 		return ""
 	}
-	return u.String()
+	if s := u.String(); len(s) <= maxURL { // escaping may have made it longer
+		return s
+	}
+	return ""
 }
 
 func canonicalID(id string) string {

@@ -275,6 +275,7 @@ func checkPosting(t *testing.T, p job.Posting) {
 		"description":   utf8.RuneCountInString(p.Description) > upwork.MaxDescription,
 		"key":           p.ExternalKey == "",
 		"address":       p.URL != "" && !strings.HasPrefix(strings.ToLower(p.URL), "https://www.upwork.com") && !strings.HasPrefix(strings.ToLower(p.URL), "https://upwork.com"),
+		"long address":  len(p.URL) > 2000,
 		"rates":         p.HourlyMin != nil && p.HourlyMax != nil && *p.HourlyMin > *p.HourlyMax,
 		"proposals":     p.ProposalsMin == nil && p.ProposalsMax != nil || p.ProposalsMax != nil && *p.ProposalsMin > *p.ProposalsMax,
 		"country":       p.Country != "" && (len(p.Country) != 2 || strings.ToUpper(p.Country) != p.Country),
@@ -301,6 +302,7 @@ func TestDetailsOfATable(t *testing.T) {
 		"A day and an id,~022050861570460031848,,,,2026-05-03\n"+
 		"A name before the host,https://www.upwork.com@evil.example/jobs/x,,,,\n"+
 		"Another port,https://www.upwork.com:8443/jobs/x,,,,\n"+
+		"An address that grows when it is escaped,https://www.upwork.com/jobs/"+strings.Repeat("é", 900)+",,,,\n"+
 		"A host that only looks alike,https://www.upwork.com.evil.example/jobs/x,,,,\n"), importedAt)
 	if err != nil {
 		t.Fatal(err)
