@@ -187,11 +187,11 @@ func insertJob(j Job) sealed.Statement {
 	if j.Triage == "" {
 		j.Triage = New
 	}
-	return sealed.Exec("job.insert", insertJobSQL, append([]any{j.ID, j.Triage, j.SkipReason, j.AssigneeID}, j.Posting.values()...)...)
+	return sealed.Exec("job.insert", insertJobSQL, append([]any{j.ID, j.Triage, j.SkipReason, j.AssigneeID}, j.values()...)...)
 }
 
 func updateJob(j Job) sealed.Statement {
-	return sealed.ExecOne(db.ErrNotFound, "job.update", updateJobSQL, append([]any{j.ID}, j.Posting.values()...)...)
+	return sealed.ExecOne(db.ErrNotFound, "job.update", updateJobSQL, append([]any{j.ID}, j.values()...)...)
 }
 
 // marks is "$from, … " for n arguments.
@@ -210,7 +210,7 @@ func marks(from, n int) string {
 func Load(ctx context.Context, tx *db.Tx, jobs []Job) error {
 	statements := make([]sealed.Statement, len(jobs))
 	for i, j := range jobs {
-		j.Posting = j.Posting.normal()
+		j.Posting = j.normal()
 		statements[i] = insertJob(j)
 	}
 	return sealed.Change(ctx, tx, sealed.Event{Name: "jobs.loaded", Entity: "job", Detail: map[string]any{"count": len(jobs)}}, statements...)

@@ -1,0 +1,52 @@
+# `make test` installs what is missing on a fresh Debian and runs everything; `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# Tools that are not part of the app are run by version and never stand in go.mod.
+TEMPL    := go run github.com/a-h/templ/cmd/templ@v0.3.977
+LINT     := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+PACKAGES := postgresql chromium fonts-liberation
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: run
+run: ## start the app
+	go run .
+
+.PHONY: test
+test: install ## install what is missing, then run every test with the race detector
+	go test -race -count=1 -timeout 15m ./...
+
+.PHONY: install
+install: ## install Postgres and Chromium where they are missing (Debian, as root)
+	@./.ci/install $(PACKAGES)
+
+.PHONY: generate
+generate: ## write the Go code of the templ files
+	$(TEMPL) generate
+
+.PHONY: lint
+lint: ## formatting, vet, and the rules of the house
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "gofmt these files"; exit 1; }
+	go vet ./...
+	$(LINT) run ./...
+
+.PHONY: golden
+golden: ## accept what the views draw now as right
+	go test ./views -update
+
+.PHONY: bench
+bench: ## the page against the same page without tenancy, interleaved in one run
+	go test -run '^$$' -bench . -benchtime 1x -count 1 ./db/bench
+
+.PHONY: fuzz
+fuzz: ## fuzz every parser, 20 seconds each
+	@for p in $$(grep -rl '^func Fuzz' --include '*_test.go' . | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -rhoE '^func Fuzz[A-Za-z]+' $$p | sed 's/func //'); do \
+	    go test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$p || exit 1; done; done
+
+.PHONY: vulnerabilities
+vulnerabilities: ## look for known vulnerabilities (needs the network)
+	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
