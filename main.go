@@ -338,11 +338,14 @@ func sandboxSeed() sandbox.Seed {
 		seed.People = append(seed.People, sandbox.Person{ID: p.ID, Email: p.Email, Name: p.Name, Note: p.Note})
 	}
 	for _, o := range demo.Organizations(time.Now()) {
-		members := map[string]string{}
+		members, owner := map[string]string{}, ""
 		for _, m := range o.Members {
 			members[m.Person.ID] = clerkRole[m.Role]
+			if m.Role == "owner" {
+				owner = m.Person.ID
+			}
 		}
-		seed.Organizations = append(seed.Organizations, sandbox.Organization{ID: o.ClerkID, Name: o.Name, Slug: o.Slug, Members: members})
+		seed.Organizations = append(seed.Organizations, sandbox.Organization{ID: o.ClerkID, Name: o.Name, Slug: o.Slug, CreatedBy: owner, Members: members})
 	}
 	return seed
 }

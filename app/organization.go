@@ -217,6 +217,19 @@ func (o *Organizations) OpenSession(ctx context.Context, sid control.SID, p cont
 	return o.db.Control(ctx, func(tx *db.ControlTx) error { return control.SignIn(ctx, tx, sid, p, now) })
 }
 
+// CloseSession ends a session here, which holds at once, and then at Clerk, so that its hosted pages ask again. When Clerk
+// does not answer, the person is signed out of this app all the same.
+func (o *Organizations) CloseSession(ctx context.Context, sid control.SID, p control.Person) error {
+	err := o.db.Control(ctx, func(tx *db.ControlTx) error { return control.SignOut(ctx, tx, sid, p.ClerkUser) })
+	if err != nil {
+		return err
+	}
+	if err := o.clerk.RevokeSession(ctx, p.ClerkSession); err != nil {
+		o.log.WarnContext(ctx, "session not ended at Clerk", "person", p.ClerkUser, "cause", err)
+	}
+	return nil
+}
+
 // MoveSession makes tenant the active one of a session, under a new id.
 func (o *Organizations) MoveSession(ctx context.Context, from, to control.SID, person string, tenant uuid.UUID) error {
 	return o.db.Control(ctx, func(tx *db.ControlTx) error {

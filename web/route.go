@@ -48,7 +48,7 @@ func (h *handlers) routes() []route {
 		{http.MethodGet, "/sign-in", public(h.signIn)},
 		{http.MethodGet, "/auth/callback", public(h.callback)},
 		{http.MethodGet, "/signed-out", public(h.signedOut)},
-		{http.MethodPost, "/sign-out", signedInAction(h.signOut)},
+		{http.MethodPost, "/sign-out", signedInRule(h.signOut)},
 
 		{http.MethodGet, "/organizations", signedInPage(h.organizations)},
 		{http.MethodPost, "/organizations", signedInRule(h.createOrganization)},

@@ -12,7 +12,6 @@ import (
 
 	"upwork-ai-agent/app"
 	"upwork-ai-agent/app/clerk"
-	"upwork-ai-agent/db"
 	"upwork-ai-agent/db/control"
 	"upwork-ai-agent/views"
 )
@@ -99,18 +98,14 @@ func unavailable(err error) error {
 	return &app.Error{Code: app.Unavailable, Message: "The sign-in service does not answer. Try again in a moment.", Cause: err}
 }
 
-// signOut ends the session for every copy of its cookie, at once.
-func (h *handlers) signOut(c echo.Context, tx *db.ControlTx) (string, error) {
+// signOut ends the session for every copy of its cookie, at once, and then at Clerk.
+func (h *handlers) signOut(c echo.Context) (string, error) {
 	r := signedIn(c)
 	if err := r.form.only(); err != nil {
 		return "", err
 	}
-	ctx := c.Request().Context()
-	if err := control.SignOut(ctx, tx, r.cookie.sid, r.session.ClerkUser); err != nil {
-		return "", err
-	}
 	r.ended = true
-	return "/signed-out", nil
+	return "/signed-out", h.orgs.CloseSession(c.Request().Context(), r.cookie.sid, r.session.Person)
 }
 
 func (h *handlers) signedOut(c echo.Context) error {
