@@ -137,6 +137,7 @@ type ErrorPage struct {
 	Action    string // label of the link that leads on
 	Link      string
 	RequestID string
+	Kept      []KeptField // what was typed into the form that failed
 }
 
 // WrongTenantPage keeps what was written for one organization after the session had moved to another.

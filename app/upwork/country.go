@@ -46,3 +46,6 @@ func squeeze(s string) string {
 		return -1
 	}, s)
 }
+
+// Country turns a country's name or code, as a person types it, into its ISO 3166-1 alpha-2 code.
+func Country(s string) (code string, ok bool) { return parseCountry(s) }
