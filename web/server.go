@@ -63,6 +63,9 @@ func New(o Options) (*Server, error) {
 			return nil, fmt.Errorf("web: %s %s has no policy", r.method, r.path)
 		}
 		s.echo.Add(r.method, r.path, r.door.handle(s))
+		if r.method == http.MethodGet {
+			s.echo.HEAD(r.path, r.door.handle(s)) // net/http leaves the body out
+		}
 	}
 	return s, nil
 }

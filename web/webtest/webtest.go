@@ -1,0 +1,274 @@
+// Package webtest starts the whole app for a test: a real database, the sandbox, the front on a loopback port.
+package webtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/PuerkitoBio/goquery"
+
+	"upwork-ai-agent/app"
+	"upwork-ai-agent/app/clerk"
+	"upwork-ai-agent/app/clerk/sandbox"
+	"upwork-ai-agent/db"
+	"upwork-ai-agent/db/dbtest"
+	"upwork-ai-agent/web"
+)
+
+// Site is the app of one test.
+type Site struct {
+	*dbtest.Database
+	URL     string // http://localhost:port
+	Sandbox *sandbox.Server
+	Log     *Log
+}
+
+// Log keeps what the app logs.
+type Log struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write keeps one line.
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+// String is everything so far.
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// Start runs the app over d with the given people and organizations.
+func Start(t testing.TB, d *dbtest.Database, seed sandbox.Seed) *Site {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Site{Database: d, URL: "http://localhost:" + port, Log: &Log{}}
+	log := slog.New(slog.NewJSONHandler(s.Log, nil))
+	s.Sandbox, err = sandbox.Start(sandbox.Options{AppOrigin: s.URL, Seed: seed, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Sandbox.Close(context.Background()) }) // connections of the test's own browser may linger
+	front, err := s.front(d.DB, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(front)
+	if err := server.Listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	server.Listener = listener
+	server.Start()
+	t.Cleanup(server.Close)
+	return s
+}
+
+func (s *Site) front(d *db.DB, log *slog.Logger) (http.Handler, error) {
+	secret, publishable := s.Sandbox.Keys()
+	client, err := clerk.New(clerk.Config{SecretKey: secret, PublishableKey: publishable, APIURL: s.Sandbox.URL(), BaseURL: s.URL})
+	if err != nil {
+		return nil, err
+	}
+	base, err := url.Parse(s.URL)
+	if err != nil {
+		return nil, err
+	}
+	return web.New(web.Options{DB: d, Clerk: client, Organizations: app.NewOrganizations(d, client, log),
+		SessionKeys: [][]byte{bytes.Repeat([]byte{1}, 32)}, BaseURL: base, Sandbox: true, Log: log})
+}
+
+// Browser is one browser without JavaScript: it keeps cookies and says where it comes from, as a browser does.
+type Browser struct {
+	t    testing.TB
+	site *Site
+	http *http.Client
+	at   string // address of the last page
+}
+
+// Browser opens a new one.
+func (s *Site) Browser(t testing.TB) *Browser {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Browser{t: t, site: s, http: &http.Client{Jar: jar}}
+}
+
+// Page is an answer.
+type Page struct {
+	*goquery.Document
+	Status int
+	Header http.Header
+	URL    *url.URL
+	Body   string
+}
+
+// H1 is the page's heading.
+func (p *Page) H1() string { return strings.TrimSpace(p.Find("h1").Text()) }
+
+// Message is what the page says of the last write.
+func (p *Page) Message() string { return strings.TrimSpace(p.Find(".message").Text()) }
+
+// Get opens a path of the site, or an address.
+func (b *Browser) Get(path string) *Page {
+	b.t.Helper()
+	r, err := http.NewRequest(http.MethodGet, b.address(path), nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	r.Header.Set("Sec-Fetch-Dest", "document")
+	return b.do(r)
+}
+
+// Post sends a form as the page that was opened last would.
+func (b *Browser) Post(path string, fields url.Values) *Page {
+	b.t.Helper()
+	r, err := http.NewRequest(http.MethodPost, b.address(path), strings.NewReader(fields.Encode()))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Sec-Fetch-Dest", "document")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	if b.at != "" {
+		r.Header.Set("Referer", b.at)
+	}
+	return b.do(r)
+}
+
+// Submit sends the form that selector finds on p, with its hidden fields and fields over them.
+func (b *Browser) Submit(p *Page, selector string, fields url.Values) *Page {
+	b.t.Helper()
+	form := p.Find(selector)
+	if form.Length() != 1 {
+		b.t.Fatalf("%d forms for %q on %s", form.Length(), selector, p.URL)
+	}
+	all := url.Values{}
+	form.Find("input, textarea").Each(func(_ int, s *goquery.Selection) {
+		if name, ok := s.Attr("name"); ok {
+			value := s.AttrOr("value", "")
+			if goquery.NodeName(s) == "textarea" {
+				value = s.Text()
+			}
+			all.Set(name, value)
+		}
+	})
+	form.Find("select").Each(func(_ int, s *goquery.Selection) {
+		all.Set(s.AttrOr("name", ""), s.Find("option[selected]").AttrOr("value", ""))
+	})
+	for name, values := range fields {
+		all[name] = values
+	}
+	action, err := p.URL.Parse(form.AttrOr("action", ""))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.at = p.URL.String()
+	if form.AttrOr("method", "get") == "get" {
+		return b.Get(action.String() + "?" + all.Encode())
+	}
+	return b.Post(action.String(), all)
+}
+
+// SignIn walks through the sandbox's hosted page as a person and ends on the page where the sign-in leads.
+func (b *Browser) SignIn(person string) *Page {
+	b.t.Helper()
+	hosted := b.Get("/sign-in")
+	redirect, ok := hosted.Find(`input[name=redirect_url]`).First().Attr("value")
+	if !ok {
+		b.t.Fatalf("no hosted page at %s: %s", hosted.URL, hosted.Body)
+	}
+	b.at = hosted.URL.String()
+	return b.Post(b.site.Sandbox.URL()+"/sign-in", url.Values{"redirect_url": {redirect}, "user_id": {person}})
+}
+
+// Cookie is the value of one of the site's cookies.
+func (b *Browser) Cookie(name string) string {
+	b.t.Helper()
+	u, err := url.Parse(b.site.URL)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, c := range b.http.Jar.Cookies(u) {
+		if c.Name == name {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+// SetCookie plants a cookie of the site.
+func (b *Browser) SetCookie(name, value string) {
+	b.t.Helper()
+	u, err := url.Parse(b.site.URL)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.http.Jar.SetCookies(u, []*http.Cookie{{Name: name, Value: value, Path: "/"}})
+}
+
+// NoRedirects makes the browser stop at a redirect, to look at it.
+func (b *Browser) NoRedirects() {
+	b.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+}
+
+// Do sends a request as it is, with the browser's cookies.
+func (b *Browser) Do(r *http.Request) *Page { return b.do(r) }
+
+func (b *Browser) address(path string) string {
+	if strings.HasPrefix(path, "/") {
+		return b.site.URL + path
+	}
+	return path
+}
+
+func (b *Browser) do(r *http.Request) *Page {
+	b.t.Helper()
+	page, err := b.fetch(r)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.at = page.URL.String()
+	return page
+}
+
+func (b *Browser) fetch(r *http.Request) (*Page, error) {
+	response, err := b.http.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(response.Body)
+	if err := errors.Join(err, response.Body.Close()); err != nil {
+		return nil, fmt.Errorf("body: %w", err)
+	}
+	doc, err := goquery.NewDocumentFromReader(bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	return &Page{Document: doc, Status: response.StatusCode, Header: response.Header, URL: response.Request.URL, Body: string(body)}, nil
+}
