@@ -6,13 +6,11 @@ package clerk
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
@@ -25,15 +23,21 @@ import (
 
 // Config says which Clerk instance to talk to.
 type Config struct {
-	SecretKey      string // sk_test_… or sk_live_…
-	PublishableKey string // pk_test_… or pk_live_…, of the same kind
-	APIURL         string // Backend API; empty is Clerk's own
-	BaseURL        string // our origin: the only authorized party of a token
-	HTTPClient     *http.Client
+	SecretKey      string           // sk_test_… or sk_live_…
+	PublishableKey string           // pk_test_… or pk_live_…, of the same kind; it names the Frontend API
+	APIURL         string           // Backend API; empty is Clerk's own
+	BaseURL        string           // our origin: the only authorized party of a token
+	HTTPClient     *http.Client     // whose transport and time-out to use; nil is a client with a time-out of 10 s
 	Now            func() time.Time // nil is the clock
 }
 
-// Client is one Clerk instance.
+// ConfigError says which field of a Config cannot be used, and why.
+type ConfigError struct{ Field, Message string }
+
+// Error names the field.
+func (e *ConfigError) Error() string { return "clerk: " + e.Field + " " + e.Message }
+
+// Client is one Clerk instance. It is safe for concurrent use.
 type Client struct {
 	frontend    string // origin of the Frontend API, which is also the issuer of tokens
 	accounts    string // origin of the hosted pages
@@ -48,33 +52,31 @@ type Client struct {
 	sessions    *session.Client
 }
 
-// New checks the configuration and makes a client. It does not call Clerk.
+// New checks the configuration and makes a client. It does not call Clerk. The error is a *ConfigError.
 func New(c Config) (*Client, error) {
 	frontend, err := frontendAPI(c.PublishableKey)
 	if err != nil {
 		return nil, err
 	}
 	development := strings.HasPrefix(c.PublishableKey, "pk_test_")
-	switch {
-	case !strings.HasPrefix(c.SecretKey, "sk_test_") && !strings.HasPrefix(c.SecretKey, "sk_live_"):
-		return nil, errors.New("clerk: the secret key does not begin with sk_test_ or sk_live_")
-	case strings.HasPrefix(c.SecretKey, "sk_test_") != development:
-		return nil, errors.New("clerk: the secret key and the publishable key are of different instances: one is test, one is live")
+	if err := checkSecret(c.SecretKey, development); err != nil {
+		return nil, err
+	}
+	party, err := appOrigin(c.BaseURL, frontend)
+	if err != nil {
+		return nil, err
+	}
+	api, err := apiURL(c.APIURL)
+	if err != nil {
+		return nil, err
 	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	config := &sdk.ClientConfig{BackendConfig: sdk.BackendConfig{Key: &c.SecretKey, HTTPClient: hardened(c.HTTPClient)}}
-	if c.APIURL != "" {
-		api := strings.TrimSuffix(c.APIURL, "/")
-		if !strings.HasSuffix(api, "/v1") {
-			api += "/v1"
-		}
-		config.URL = &api
-	}
+	config := &sdk.ClientConfig{BackendConfig: sdk.BackendConfig{Key: &c.SecretKey, URL: &api, HTTPClient: hardened(c.HTTPClient)}}
 	fetch := jwks.NewClient(config)
 	return &Client{
-		frontend: frontend, accounts: hostedPages(frontend), party: strings.TrimSuffix(c.BaseURL, "/"), development: development,
+		frontend: frontend, accounts: hostedPages(frontend), party: party, development: development,
 		suffix: cookieSuffix(c.PublishableKey), now: c.Now,
 		keys:    newKeySet(c.Now, func(ctx context.Context) (*sdk.JSONWebKeySet, error) { return fetch.Get(ctx, &jwks.GetParams{}) }),
 		backend: sdk.NewBackend(&config.BackendConfig),
@@ -84,22 +86,32 @@ func New(c Config) (*Client, error) {
 
 // frontendAPI is the origin that a publishable key names: its rest is the host in base64, ended by a dollar sign.
 func frontendAPI(key string) (string, error) {
-	rest, ok := strings.CutPrefix(key, "pk_test_")
-	if !ok {
-		rest, ok = strings.CutPrefix(key, "pk_live_")
+	rest, test := strings.CutPrefix(key, "pk_test_")
+	live := false
+	if !test {
+		rest, live = strings.CutPrefix(key, "pk_live_")
 	}
 	raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(rest, "="))
 	host, ended := strings.CutSuffix(string(raw), "$")
-	if !ok || err != nil || !ended || host == "" || strings.ContainsAny(host, "/?#@ ") {
-		return "", errors.New("clerk: the publishable key is not one of Clerk's (pk_test_… or pk_live_…)")
+	if !test && !live || err != nil || !ended || !isHost(host) {
+		return "", &ConfigError{"PublishableKey", "is not one of Clerk's (pk_test_… or pk_live_…, whole)"}
 	}
-	if loopback(host) {
-		return "http://" + host, nil // the sandbox
+	if !loopbackIP(host) {
+		return "https://" + host, nil
 	}
-	return "https://" + host, nil
+	if live {
+		return "", &ConfigError{"PublishableKey", "is a live one of a server on this machine, which could only be reached in the clear"}
+	}
+	return "http://" + host, nil // the sandbox
 }
 
-func loopback(hostport string) bool {
+// isHost tells whether text is a host with or without a port and nothing else.
+func isHost(text string) bool {
+	u, err := url.Parse("https://" + text)
+	return err == nil && u.Host == text && u.Hostname() != ""
+}
+
+func loopbackIP(hostport string) bool {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {
 		host = hostport
@@ -108,128 +120,68 @@ func loopback(hostport string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// hostedPages is the origin of the Account Portal. A development instance's is derived from x.clerk.accounts.dev, a
-// production instance's from clerk.example.com (https://clerk.com/docs/account-portal); the sandbox serves its own.
-func hostedPages(frontend string) string {
-	u, err := url.Parse(frontend)
-	if err != nil || u.Scheme == "http" {
-		return frontend
-	}
-	if name, ok := strings.CutSuffix(u.Host, ".clerk.accounts.dev"); ok {
-		return "https://" + name + ".accounts.dev"
-	}
-	return "https://accounts." + strings.TrimPrefix(u.Host, "clerk.")
-}
-
-// SignInURL is the hosted page where a person signs in and comes back to returnTo.
-func (c *Client) SignInURL(returnTo string) string {
-	return c.accounts + "/sign-in?" + url.Values{"redirect_url": {returnTo}}.Encode()
-}
-
-// idPattern is what Clerk's ids look like. The SDK puts ids into paths unescaped, so nothing else may get there.
-var idPattern = regexp.MustCompile(`^(user|org|sess)_[A-Za-z0-9]{1,64}$`)
-
-func checkID(kind, id string) error {
-	if !idPattern.MatchString(id) || !strings.HasPrefix(id, kind+"_") {
-		return fmt.Errorf("clerk: %q is not the id of a %s", id, kind)
+func checkSecret(key string, development bool) error {
+	test, live := strings.HasPrefix(key, "sk_test_"), strings.HasPrefix(key, "sk_live_")
+	switch {
+	case !test && !live:
+		return &ConfigError{"SecretKey", "does not begin with sk_test_ or sk_live_"}
+	case strings.ContainsAny(key, " \t\r\n"):
+		return &ConfigError{"SecretKey", "contains a space or a line break"}
+	case test != development:
+		return &ConfigError{"SecretKey", "and PublishableKey are of different instances: one is test, the other is live"}
 	}
 	return nil
 }
 
-// Person is somebody whom Clerk knows.
-type Person struct {
-	ID    string
-	Email string // the primary one, lower case; empty when there is none
-	Name  string // may be empty
+// appOrigin is our origin as a browser writes it: tokens name it as their authorized party.
+func appOrigin(base, frontend string) (string, error) {
+	u, err := url.Parse(base)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "":
+		return "", &ConfigError{"BaseURL", "is not an origin like https://app.example.com"}
+	case u.Scheme == "https" && strings.HasPrefix(frontend, "http://"):
+		return "", &ConfigError{"PublishableKey", "is the sandbox's, which signs anybody in, and BaseURL is https"}
+	}
+	host := strings.ToLower(u.Host)
+	if port := map[string]string{"http": ":80", "https": ":443"}[u.Scheme]; strings.HasSuffix(host, port) {
+		host = strings.TrimSuffix(host, port)
+	}
+	return u.Scheme + "://" + host, nil
 }
 
-// Person reads a person.
-func (c *Client) Person(ctx context.Context, id string) (Person, error) {
-	if err := checkID("user", id); err != nil {
-		return Person{}, err
+// apiURL is the Backend API's address with its version. The secret key is sent there, so in the clear only on this machine.
+func apiURL(address string) (string, error) {
+	if address == "" {
+		return sdk.APIURL, nil
 	}
-	u, err := c.users.Get(ctx, id)
-	if err != nil {
-		return Person{}, classify("person", err)
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+		return "", &ConfigError{"APIURL", "is not an address like https://api.clerk.com"}
+	case u.Scheme != "https" && (u.Scheme != "http" || !loopbackIP(u.Host)):
+		return "", &ConfigError{"APIURL", "must be https: the secret key goes there"}
 	}
-	p := Person{ID: u.ID, Name: strings.TrimSpace(text(u.FirstName) + " " + text(u.LastName))}
-	for _, e := range u.EmailAddresses {
-		if e != nil && e.ID == text(u.PrimaryEmailAddressID) {
-			p.Email = strings.ToLower(e.EmailAddress)
-		}
-	}
-	return p, nil
+	return strings.TrimSuffix(strings.TrimRight(address, "/"), "/v1") + "/v1", nil
 }
 
-func text(s *string) string {
-	if s == nil {
-		return ""
+// hostedPages is the origin of the Account Portal (https://clerk.com/docs/account-portal): a development instance
+// x.clerk.accounts.dev has x.accounts.dev, a production instance clerk.example.com has accounts.example.com. The sandbox
+// serves its own.
+func hostedPages(frontend string) string {
+	host, ok := strings.CutPrefix(frontend, "https://")
+	if !ok {
+		return frontend
 	}
-	return *s
+	if name, ok := strings.CutSuffix(host, ".clerk.accounts.dev"); ok {
+		return "https://" + name + ".accounts.dev"
+	}
+	return "https://accounts." + strings.TrimPrefix(host, "clerk.")
 }
 
-// Membership is one person in one organization.
-type Membership struct {
-	OrganizationID   string
-	OrganizationName string
-	Slug             string // empty where slugs are disabled: no address may be built on it
-	CreatedBy        string // who made the organization
-	Role             string // Clerk's key: org:admin, org:member, or a custom one
+// SignInURL is the hosted page where a person signs in and comes back to returnTo, an address of ours.
+func (c *Client) SignInURL(returnTo string) string {
+	return c.accounts + "/sign-in?" + url.Values{"redirect_url": {returnTo}}.Encode()
 }
 
-// pageSize is the most that Clerk gives at once.
-const pageSize = 500
-
-// Memberships lists every organization of a person, page by page to the end.
-func (c *Client) Memberships(ctx context.Context, person string) ([]Membership, error) {
-	if err := checkID("user", person); err != nil {
-		return nil, err
-	}
-	var all []Membership
-	for {
-		limit, offset := int64(pageSize), int64(len(all))
-		page, err := c.users.ListOrganizationMemberships(ctx, person, &user.ListOrganizationMembershipsParams{
-			ListParams: sdk.ListParams{Limit: &limit, Offset: &offset}})
-		if err != nil {
-			return nil, classify("memberships", err)
-		}
-		for _, m := range page.OrganizationMemberships {
-			if m == nil || m.Organization == nil || checkID("org", m.Organization.ID) != nil {
-				return nil, errors.New("clerk: a membership without an organization")
-			}
-			o := m.Organization
-			all = append(all, Membership{OrganizationID: o.ID, OrganizationName: o.Name, Slug: o.Slug, CreatedBy: o.CreatedBy, Role: m.Role})
-		}
-		if len(page.OrganizationMemberships) == 0 || int64(len(all)) >= page.TotalCount {
-			return all, nil
-		}
-	}
-}
-
-// Organization is an organization as Clerk has it.
-type Organization struct{ ID, Name, Slug string }
-
-// CreateOrganization makes an organization; createdBy becomes its administrator. It returns a *RejectedError when Clerk
-// does not take the name.
-func (c *Client) CreateOrganization(ctx context.Context, name, createdBy string) (Organization, error) {
-	if err := checkID("user", createdBy); err != nil {
-		return Organization{}, err
-	}
-	o, err := c.orgs.Create(ctx, &organization.CreateParams{Name: &name, CreatedBy: &createdBy})
-	if err != nil {
-		return Organization{}, classify("create organization", err)
-	}
-	return Organization{ID: o.ID, Name: o.Name, Slug: o.Slug}, checkID("org", o.ID)
-}
-
-// RevokeSession ends a session at Clerk, so that its hosted pages ask again. It is no error when it has ended already.
-func (c *Client) RevokeSession(ctx context.Context, id string) error {
-	if err := checkID("sess", id); err != nil {
-		return err
-	}
-	_, err := c.sessions.Revoke(ctx, &session.RevokeParams{ID: id})
-	if err = classify("revoke session", err); errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	return err
-}
+// String names the instance without its keys.
+func (c *Client) String() string { return fmt.Sprintf("Clerk at %s", c.frontend) }

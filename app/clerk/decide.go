@@ -18,6 +18,7 @@ type tokenState int
 const (
 	noToken tokenState = iota
 	validToken
+	pendingToken // valid, but of a session that is not complete: Clerk calls it signed in, as nobody
 	expiredToken
 	earlyToken
 	malformedToken // not decodable, or a token of another kind
@@ -66,7 +67,7 @@ func decide(in input) (Status, string) {
 // verified decides by what became of the token.
 func (in input) verified() (Status, string) {
 	switch in.token {
-	case validToken:
+	case validToken, pendingToken:
 		return SignedIn, ""
 	case expiredToken:
 		if !in.get {

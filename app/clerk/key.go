@@ -31,52 +31,79 @@ type keySet struct {
 	keys    map[string]*sdk.JSONWebKey
 	fetched time.Time // last success
 	tried   time.Time // last attempt
+	failed  error     // of the last attempt
 }
 
 func newKeySet(now func() time.Time, fetch func(context.Context) (*sdk.JSONWebKeySet, error)) *keySet {
 	return &keySet{now: now, fetch: fetch, keys: map[string]*sdk.JSONWebKey{}}
 }
 
-// get returns the key of an id, fetching the set when it is old or does not have it.
+// get returns the key of an id, fetching the set when it is old or does not have it. All who wait share one fetch, which
+// goes on when one of them gives up. The error is errUnknownKey, or wraps ErrUnavailable.
 func (k *keySet) get(ctx context.Context, id string) (*sdk.JSONWebKey, error) {
-	key, fresh, mayFetch := k.look(id)
-	if key != nil && fresh || !mayFetch {
-		return found(key)
+	if v := k.look(id); !v.fetch {
+		return v.answer()
 	}
-	_, err, _ := k.once.Do("", func() (any, error) { return nil, k.refresh(context.WithoutCancel(ctx)) })
-	key, _, _ = k.look(id)
-	if key == nil && err != nil {
-		return nil, fmt.Errorf("%w: signing keys: %w", ErrUnavailable, err)
+	fetch := k.once.DoChan("", func() (any, error) { return nil, k.refresh(context.WithoutCancel(ctx)) })
+	select {
+	case <-fetch:
+		return k.look(id).answer()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
 	}
-	return found(key)
 }
 
-func found(key *sdk.JSONWebKey) (*sdk.JSONWebKey, error) {
-	if key == nil {
-		return nil, errUnknownKey
-	}
-	return key, nil
+// sight is what is known of a key without asking Clerk.
+type sight struct {
+	key    *sdk.JSONWebKey
+	fetch  bool  // Clerk should and may be asked
+	failed error // why the last fetch brought nothing
 }
 
-// look says what is known without asking Clerk. A key that is too old even for an outage is not known.
-func (k *keySet) look(id string) (key *sdk.JSONWebKey, fresh, mayFetch bool) {
+func (v sight) answer() (*sdk.JSONWebKey, error) {
+	switch {
+	case v.key != nil:
+		return v.key, nil
+	case v.failed != nil:
+		return nil, fmt.Errorf("%w: signing keys: %w", ErrUnavailable, v.failed)
+	}
+	return nil, errUnknownKey
+}
+
+// look says what is known. A key that is too old even for an outage is not known.
+func (k *keySet) look(id string) sight {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := k.now()
 	age := now.Sub(k.fetched)
+	v := sight{failed: k.failed}
 	if age < keyStale {
-		key = k.keys[id]
+		v.key = k.keys[id]
 	}
-	return key, age < keyLife, now.Sub(k.tried) >= keyGap
+	v.fetch = (v.key == nil || age >= keyLife) && now.Sub(k.tried) >= keyGap
+	return v
 }
 
+// refresh replaces the keys, and keeps the old ones when Clerk does not answer.
 func (k *keySet) refresh(ctx context.Context) error {
 	k.mu.Lock()
 	k.tried = k.now()
 	k.mu.Unlock()
+	keys, err := k.load(ctx)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.failed = err
+	if err == nil {
+		k.keys, k.fetched = keys, k.now()
+	}
+	return err
+}
+
+// load fetches the keys that can sign a token.
+func (k *keySet) load(ctx context.Context) (map[string]*sdk.JSONWebKey, error) {
 	set, err := k.fetch(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	keys := map[string]*sdk.JSONWebKey{}
 	for _, key := range set.Keys {
@@ -87,8 +114,8 @@ func (k *keySet) refresh(ctx context.Context) error {
 			keys[key.KeyID] = key
 		}
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.keys, k.fetched = keys, k.now()
-	return nil
+	if len(keys) == 0 {
+		return nil, errors.New("none that signs with RS256")
+	}
+	return keys, nil
 }

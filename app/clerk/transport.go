@@ -14,7 +14,8 @@ import (
 // What Clerk can answer beside the thing asked for.
 var (
 	ErrNotFound    = errors.New("clerk: not found")
-	ErrUnavailable = errors.New("clerk: does not answer") // also when it limits our rate
+	ErrUnavailable = errors.New("clerk: does not answer")      // or not in a way that can be used
+	ErrRateLimited = errors.New("clerk: asks for fewer calls") // always together with ErrUnavailable
 )
 
 // RejectedError is a request that Clerk understood and did not accept.
@@ -37,7 +38,9 @@ type statusError struct {
 	message string
 }
 
-func (e *statusError) Error() string { return fmt.Sprintf("status %d %s", e.status, e.code) }
+func (e *statusError) Error() string {
+	return fmt.Sprintf("status %d %s %s", e.status, e.code, e.message)
+}
 
 // classify turns an error of the transport into one of ours.
 func classify(what string, err error) error {
@@ -49,7 +52,9 @@ func classify(what string, err error) error {
 		return fmt.Errorf("%s: %w: %w", what, ErrUnavailable, err)
 	case status.status == http.StatusNotFound:
 		return fmt.Errorf("%s: %w", what, ErrNotFound)
-	case status.status == http.StatusTooManyRequests, status.status >= 500, status.status == http.StatusUnauthorized:
+	case status.status == http.StatusTooManyRequests:
+		return fmt.Errorf("%s: %w: %w: %w", what, ErrUnavailable, ErrRateLimited, err)
+	case status.status < 400, status.status >= 500, status.status == http.StatusUnauthorized: // the last is our key, not the person
 		return fmt.Errorf("%s: %w: %w", what, ErrUnavailable, err)
 	}
 	return fmt.Errorf("%s: %w", what, &RejectedError{Status: status.status, Code: status.code, Message: status.message})
@@ -64,11 +69,14 @@ const (
 
 // hardened is client with our transport around its own. nil is a client of our own: the SDK's default has no retry.
 func hardened(client *http.Client) *http.Client {
-	base := http.DefaultTransport
+	base, timeout := http.DefaultTransport, callTimeout
 	if client != nil && client.Transport != nil {
 		base = client.Transport
 	}
-	return &http.Client{Transport: transport{base}, Timeout: callTimeout,
+	if client != nil && client.Timeout > 0 {
+		timeout = client.Timeout
+	}
+	return &http.Client{Transport: transport{base}, Timeout: timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
@@ -85,7 +93,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		select {
 		case <-r.Context().Done():
-			return nil, r.Context().Err()
+			return nil, errors.Join(r.Context().Err(), err)
 		case <-time.After(wait):
 		}
 	}
@@ -127,10 +135,25 @@ func newStatusError(r *http.Response, body []byte) error {
 			e.message = clip(first.Message)
 		}
 	}
-	if seconds, err := strconv.Atoi(r.Header.Get("Retry-After")); err == nil && seconds > 0 {
-		return &retryAfterError{e, time.Duration(seconds) * time.Second}
+	if after := retryAfter(r.Header); after > 0 {
+		return &retryAfterError{e, after}
 	}
 	return e
+}
+
+// retryAfter reads the header's two forms, seconds and a date (RFC 9110, section 10.2.3). The date is compared with the
+// server's own clock, and no wait is longer than an hour.
+func retryAfter(h http.Header) time.Duration {
+	v := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(v); err == nil {
+		return time.Duration(min(seconds, 3600)) * time.Second
+	}
+	until, err := http.ParseTime(v)
+	now, errNow := http.ParseTime(h.Get("Date"))
+	if err != nil || errNow != nil {
+		return 0
+	}
+	return min(until.Sub(now), time.Hour)
 }
 
 type retryAfterError struct {
@@ -140,7 +163,11 @@ type retryAfterError struct {
 
 func (e *retryAfterError) Unwrap() error { return e.statusError }
 
-func clip(s string) string { return string([]rune(s)[:min(len([]rune(s)), 300)]) }
+// clip keeps what somebody else wrote short enough for a log line and a page.
+func clip(s string) string {
+	r := []rune(s)
+	return string(r[:min(len(r), 300)])
+}
 
 // retry tells whether to try again, and after what time.
 func retry(r *http.Request, err error, try int) (time.Duration, bool) {
