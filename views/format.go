@@ -127,11 +127,11 @@ func country(code string) string {
 func verified(v *bool) string {
 	switch {
 	case v == nil:
-		return "payment unknown"
+		return "unknown"
 	case *v:
-		return "payment verified"
+		return "verified"
 	}
-	return "payment not verified"
+	return "not verified"
 }
 
 // number is a count, or unknown.
@@ -149,6 +149,17 @@ func rating(hundredths *int) string {
 	}
 	return strconv.FormatFloat(float64(*hundredths)/100, 'f', 2, 64) + " of 5"
 }
+
+// unit is what stands behind a value that is known.
+func unit(known bool, s string) string {
+	if known {
+		return s
+	}
+	return ""
+}
+
+// location is a client's country, and city where it is known.
+func location(code, city string) string { return country(code) + unit(city != "", ", "+city) }
 
 // money is an amount, or unknown.
 func money(cents *int64) string {

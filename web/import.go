@@ -32,7 +32,8 @@ func importPage(c echo.Context, v *db.View, text string, problems views.Errors) 
 // previewImport keeps what was uploaded and shows what importing it would do. It changes no job.
 func (h *handlers) previewImport(c echo.Context, tx *db.Tx) (string, error) {
 	r := signedIn(c)
-	if err := r.form.only("text"); err != nil {
+	// A browser sends the file field as a text when no file was chosen.
+	if err := r.form.only("text", "file"); err != nil {
 		return "", err
 	}
 	data, name, err := r.form.upload()

@@ -29,7 +29,7 @@ type Filter struct {
 func List(v *db.View, f Filter, into *[]Row) {
 	w := f.where()
 	sealed.List(v, "job.list", `
-		SELECT id, title, left(description, 240) AS snippet, contract, hourly_min, hourly_max, budget, experience, skills,
+		SELECT id, title, left(description, 240) || CASE WHEN length(description) > 240 THEN '…' ELSE '' END AS snippet, contract, hourly_min, hourly_max, budget, experience, skills,
 		       proposals_min, proposals_max, client_country, client_payment_verified, client_spent, client_spent_floor,
 		       posted_at, triage
 		FROM jobs

@@ -13,7 +13,7 @@ import (
 type Row struct {
 	ID              uuid.UUID  `db:"id"`
 	Title           string     `db:"title"`
-	Snippet         string     `db:"snippet"` // the first 240 characters of the description
+	Snippet         string     `db:"snippet"` // the first 240 characters of the description, with an ellipsis when there is more
 	Contract        Contract   `db:"contract"`
 	HourlyMin       *int64     `db:"hourly_min"`
 	HourlyMax       *int64     `db:"hourly_max"`
