@@ -19,6 +19,10 @@ func Cluster(ctx context.Context, superURL func(database string) string, databas
 		return fmt.Errorf("cluster: %w", err)
 	}
 	defer roles.Close(context.WithoutCancel(ctx))
+	// Roles are the cluster's: two that change them at once would fail. The lock goes with the connection.
+	if _, err := roles.Exec(ctx, "SELECT pg_advisory_lock($1)", lock); err != nil {
+		return fmt.Errorf("cluster: %w", err)
+	}
 	if _, err := roles.Exec(ctx, clusterSQL("roles.sql")); err != nil {
 		return fmt.Errorf("cluster: roles: %w", err)
 	}

@@ -196,9 +196,12 @@ func (b *Browser) Submit(p *Page, selector string, fields url.Values) *Page {
 }
 
 // SignIn walks through the sandbox's hosted page as a person and ends on the page where the sign-in leads.
-func (b *Browser) SignIn(person string) *Page {
+func (b *Browser) SignIn(person string) *Page { return b.SignInFrom("/sign-in", person) }
+
+// SignInFrom is SignIn, sent there by a page that needs it.
+func (b *Browser) SignInFrom(path, person string) *Page {
 	b.t.Helper()
-	hosted := b.Get("/sign-in")
+	hosted := b.Get(path)
 	redirect, ok := hosted.Find(`input[name=redirect_url]`).First().Attr("value")
 	if !ok {
 		b.t.Fatalf("no hosted page at %s: %s", hosted.URL, hosted.Body)

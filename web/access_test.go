@@ -1,0 +1,199 @@
+package web_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"upwork-ai-agent/db/dbtest"
+	"upwork-ai-agent/web"
+	"upwork-ai-agent/web/webtest"
+)
+
+// address is a route's path with an id that exists nowhere.
+func address(path string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(path, ":id", "01890000-0000-7000-8000-000000000000"), "*", "none")
+}
+
+func TestNobodyGetsAnywhereWithoutASession(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := s.Browser(t)
+	b.NoRedirects()
+	for _, r := range web.Routes() {
+		if r.Policy == "public" {
+			continue
+		}
+		p := send(t, b, r.Method, s.URL+address(r.Path), url.Values{"tenant": {"x"}})
+		if p.Status != http.StatusSeeOther || !strings.HasPrefix(p.Header.Get("Location"), "/sign-in") {
+			t.Errorf("%s %s: %d to %q", r.Method, r.Path, p.Status, p.Header.Get("Location"))
+		}
+	}
+}
+
+func send(t *testing.T, b *webtest.Browser, method, address string, fields url.Values) *webtest.Page {
+	t.Helper()
+	if method == http.MethodPost {
+		return b.Post(address, fields)
+	}
+	return b.Get(address)
+}
+
+func TestEveryAnswerIsHardened(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := signIn(t, s, ana, "Acme")
+	for _, path := range []string{"/jobs", "/nowhere", "/jobs/none", "/healthz", "/static/none", "/organizations"} {
+		p := b.Get(path)
+		for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin"} {
+			if got := p.Header.Get(name); got != want {
+				t.Errorf("%s: %s is %q", path, name, got)
+			}
+		}
+		if csp := p.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
+			t.Errorf("%s: policy %q", path, csp)
+		}
+	}
+	if c := b.Get("/jobs").Header.Get("Cache-Control"); c != "no-store" {
+		t.Errorf("a signed-in page may be kept: %q", c)
+	}
+}
+
+// withoutRequestID is a page's body without the one thing that differs between two requests.
+func withoutRequestID(body string) string {
+	return regexp.MustCompile(`Request [A-Z0-9]{16}`).ReplaceAllString(body, "Request")
+}
+
+func TestAForeignIDAndAMissingIDAreTheSameBytes(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	a := signIn(t, s, ana, "Acme")
+	importFixture(t, a, "../app/upwork/testdata/vollna_webhook.json")
+	job := a.Get("/jobs").Find(".row h2 a").First().AttrOr("href", "")
+	proposal := a.Submit(a.Get(job), `form[action="/proposals"]`, nil).URL.Path
+	imported := a.Get("/jobs/import").Find(`a[href^="/jobs/import/"]`).First().AttrOr("href", "")
+	p := switchTo(t, a, "Beta")
+	tenant := p.Find(`.switcher [aria-current]`).AttrOr("value", "")
+	for _, foreign := range []string{job, proposal, imported} {
+		missing := foreign[:len(foreign)-12] + "000000000000"
+		cases := []struct {
+			method, suffix string
+			fields         url.Values
+		}{
+			{http.MethodGet, "", nil}, {http.MethodPost, "/triage", url.Values{"to": {"skipped"}}}, {http.MethodPost, "/move", url.Values{"to": {"archived"}, "version": {"1"}}},
+			{http.MethodPost, "", url.Values{"version": {"1"}, "letter": {"x"}}}, {http.MethodPost, "/restore", url.Values{"version": {"1"}, "restore": {"1"}}}, {http.MethodPost, "", url.Values{}},
+		}
+		for _, c := range cases {
+			if c.fields != nil {
+				c.fields.Set("tenant", tenant)
+			}
+			one, two := send(t, a, c.method, foreign+c.suffix, c.fields), send(t, a, c.method, missing+c.suffix, c.fields)
+			if one.Status != two.Status || withoutRequestID(one.Body) != withoutRequestID(two.Body) {
+				t.Errorf("%s %s%s: foreign %d, missing %d, or the bodies differ", c.method, foreign, c.suffix, one.Status, two.Status)
+			}
+			if one.Status == http.StatusOK {
+				t.Errorf("%s %s%s answered 200", c.method, foreign, c.suffix)
+			}
+		}
+	}
+	one := a.Post("/proposals", url.Values{"tenant": {tenant}, "job_id": {strings.TrimPrefix(job, "/jobs/")}})
+	two := a.Post("/proposals", url.Values{"tenant": {tenant}, "job_id": {"01890000-0000-7000-8000-000000000000"}})
+	if one.Status != http.StatusNotFound || two.Status != http.StatusNotFound || withoutRequestID(one.Body) != withoutRequestID(two.Body) {
+		t.Errorf("a proposal for a foreign job: %d, for a missing one: %d", one.Status, two.Status)
+	}
+}
+
+func TestSwitchingToAForeignOrganizationIsSwitchingToNone(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	signIn(t, s, ana, "Beta") // makes its tenant known
+	foreign := ""
+	for _, button := range signIn(t, s, ana, "Beta").Get("/jobs").Find(".switcher button").EachIter() {
+		if strings.Contains(button.Text(), "Beta") {
+			foreign = button.AttrOr("value", "")
+		}
+	}
+	b := signIn(t, s, ben, "Acme")
+	one := b.Post("/organizations/switch", url.Values{"tenant_id": {foreign}})
+	two := b.Post("/organizations/switch", url.Values{"tenant_id": {"01890000-0000-7000-8000-000000000000"}})
+	if one.Status != http.StatusNotFound || withoutRequestID(one.Body) != withoutRequestID(two.Body) {
+		t.Errorf("foreign %d, missing %d, or the bodies differ", one.Status, two.Status)
+	}
+	if p := b.Get("/jobs"); !strings.Contains(p.Find(".switcher summary").Text(), "Acme") {
+		t.Errorf("ben is now in %q", p.Find(".switcher summary").Text())
+	}
+}
+
+func TestARemovedPersonIsRefusedOnTheNextRequest(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := signIn(t, s, ben, "Acme")
+	if p := b.Get("/jobs"); p.Status != http.StatusOK {
+		t.Fatalf("before: %d", p.Status)
+	}
+	exec(t, s.Database, "UPDATE users SET removed_at = now() WHERE clerk_id = $1", ben)
+	for _, path := range []string{"/jobs", "/proposals", "/jobs/import"} {
+		if p := b.Get(path); p.Status != http.StatusForbidden || strings.Contains(p.Find("main").Text(), "Acme") {
+			t.Errorf("%s after: %d %s", path, p.Status, p.H1())
+		}
+	}
+}
+
+// exec changes the database behind the app's back, as its superuser.
+func exec(t *testing.T, d *dbtest.Database, sql string, args ...any) {
+	t.Helper()
+	if _, err := d.Connect(t, "postgres").Exec(context.Background(), sql, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAViewerReadsAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	owner := signIn(t, s, ana, "Acme")
+	importFixture(t, owner, "../app/upwork/testdata/vollna_webhook.json")
+	b := signIn(t, s, vera, "Acme")
+	jobs := b.Get("/jobs")
+	if jobs.Find(".row").Length() != 2 || jobs.Find(".row form").Length() != 0 {
+		t.Fatalf("%d rows, %d forms", jobs.Find(".row").Length(), jobs.Find(".row form").Length())
+	}
+	job := jobs.Find(".row h2 a").First().AttrOr("href", "")
+	tenant := jobs.Find(`.switcher [aria-current]`).AttrOr("value", "")
+	for path, fields := range map[string]url.Values{
+		job + "/triage": {"to": {"skipped"}}, "/proposals": {"job_id": {strings.TrimPrefix(job, "/jobs/")}}, "/jobs/import": {"text": {"title\nX\n"}},
+	} {
+		fields.Set("tenant", tenant)
+		if p := b.Post(path, fields); p.Status != http.StatusForbidden {
+			t.Errorf("POST %s: %d", path, p.Status)
+		}
+	}
+	if p := owner.Get("/jobs?triage=new"); p.Find(".row").Length() != 2 {
+		t.Errorf("%d new jobs are left", p.Find(".row").Length())
+	}
+}
+
+func TestACommitThatFailsIsA500AndNoRedirect(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := signIn(t, s, ana, "Acme")
+	importFixture(t, b, "../app/upwork/testdata/vollna_webhook.json")
+	exec(t, s.Database, `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'secret text' USING ERRCODE = '23514'; END $$;
+		CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON jobs DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()`)
+	jobs := b.Get("/jobs")
+	b.NoRedirects()
+	p := b.Submit(jobs, `.row:first-child form`, url.Values{"to": {"skipped"}})
+	if p.Status != http.StatusInternalServerError || p.Header.Get("Location") != "" || strings.Contains(p.Body, "secret") {
+		t.Fatalf("%d to %q: %s", p.Status, p.Header.Get("Location"), p.H1())
+	}
+	id := p.Header.Get("X-Request-Id")
+	if !strings.Contains(p.Find("main").Text(), id) || !strings.Contains(s.Log.String(), id) || !strings.Contains(s.Log.String(), "secret text") {
+		t.Errorf("request %s is not on the page, or its cause is not in the log", id)
+	}
+	exec(t, s.Database, "DROP TRIGGER late ON jobs")
+	if left := b.Get("/jobs?triage=new").Find(".row").Length(); left != 2 {
+		t.Errorf("%d new jobs are left", left)
+	}
+}

@@ -1,0 +1,161 @@
+package web_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func TestSigningOutEndsEveryCopyOfTheCookie(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := signIn(t, s, ana, "Acme")
+	thief := s.Browser(t)
+	thief.SetCookie("session", b.Cookie("session"))
+	if p := thief.Get("/jobs"); p.Status != http.StatusOK {
+		t.Fatalf("the copy does not work even before: %d", p.Status)
+	}
+	if p := b.Submit(b.Get("/jobs"), `form[action="/sign-out"]`, nil); p.H1() != "You are signed out" {
+		t.Fatalf("signing out shows %q", p.H1())
+	}
+	if b.Cookie("session") != "" {
+		t.Error("the cookie is still there")
+	}
+	thief.NoRedirects()
+	if p := thief.Get("/jobs"); p.Status != http.StatusSeeOther {
+		t.Errorf("the copy still works: %d", p.Status)
+	}
+	if p := b.Get("/sign-in"); !strings.HasPrefix(p.URL.String(), s.Sandbox.URL()) {
+		t.Errorf("Clerk's page does not ask again: %s", p.URL)
+	}
+}
+
+func TestSwitchingChangesTheSessionID(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := signIn(t, s, ana, "Acme")
+	old := b.Cookie("session")
+	switchTo(t, b, "Beta")
+	thief := s.Browser(t)
+	thief.SetCookie("session", old)
+	thief.NoRedirects()
+	if p := thief.Get("/jobs"); p.Status != http.StatusSeeOther {
+		t.Errorf("the cookie from before the switch still works: %d", p.Status)
+	}
+}
+
+func TestACookieThatIsNotOursIsNone(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	good := signIn(t, s, ana, "Acme").Cookie("session")
+	for name, value := range map[string]string{
+		"empty": "", "garbage": "garbage", "flipped": good[:20] + "AAAA" + good[24:], "cut": good[:len(good)-5], "doubled": good + good, "other name": "sid=" + good,
+	} {
+		b := s.Browser(t)
+		b.SetCookie("session", value)
+		b.NoRedirects()
+		if p := b.Get("/jobs"); p.Status != http.StatusSeeOther {
+			t.Errorf("%s: %d", name, p.Status)
+		}
+	}
+}
+
+func TestASignInBelongsToTheBrowserThatBeganIt(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	// ben's browser goes through everything but the last step, which is sent to ana: login CSRF.
+	attacker := s.Browser(t)
+	hosted := attacker.Get("/sign-in")
+	redirect := hosted.Find(`input[name=redirect_url]`).First().AttrOr("value", "")
+	attacker.NoRedirects()
+	back := attacker.Post(s.Sandbox.URL()+"/sign-in", url.Values{"redirect_url": {redirect}, "user_id": {ben}}).Header.Get("Location")
+	victim := s.Browser(t)
+	for _, address := range []string{back, s.URL + "/auth/callback", s.URL + "/auth/callback?state="} {
+		if p := victim.Get(address); p.Status != http.StatusBadRequest || victim.Cookie("session") != "" {
+			t.Errorf("%s: %d, session %q", address, p.Status, victim.Cookie("session"))
+		}
+	}
+	pending := s.Browser(t)
+	pending.Get("/sign-in")
+	if p := pending.Get(back); p.Status != http.StatusBadRequest || pending.Cookie("session") != "" {
+		t.Errorf("with a sign-in of its own under way: %d", p.Status)
+	}
+}
+
+func TestReturnAddressesStayOnThisSite(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for _, bad := range []string{"https://evil.example", "//evil.example", `/\evil.example`, "/\t/evil.example", "javascript:alert(1)", "http:evil", "evil", "https:/evil"} {
+		b := s.Browser(t)
+		hosted := b.Get("/sign-in?return_to=" + url.QueryEscape(bad))
+		redirect := hosted.Find(`input[name=redirect_url]`).First().AttrOr("value", "")
+		if p := b.Post(s.Sandbox.URL()+"/sign-in", url.Values{"redirect_url": {redirect}, "user_id": {ana}}); !strings.HasPrefix(p.URL.String(), s.URL+"/") {
+			t.Errorf("sign-in with %q leads to %s", bad, p.URL)
+		}
+		page := switchTo(t, b, "Acme")
+		b.NoRedirects()
+		id := page.Find(".switcher [aria-current]").AttrOr("value", "")
+		if to := b.Post("/organizations/switch", url.Values{"tenant_id": {id}, "return_to": {bad}}).Header.Get("Location"); to != "/jobs" {
+			t.Errorf("switching with %q leads to %q", bad, to)
+		}
+	}
+	b := s.Browser(t)
+	if p := b.SignInFrom("/jobs?q=go", ana); p.URL.RequestURI() != "/jobs?q=go" {
+		t.Errorf("a good address leads to %s", p.URL)
+	}
+}
+
+func TestAFormOfAnotherSiteDoesNothing(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := signIn(t, s, ana, "Acme")
+	for name, headers := range map[string]map[string]string{
+		"cross-site": {"Sec-Fetch-Site": "cross-site"}, "sibling": {"Sec-Fetch-Site": "same-site"},
+		"foreign origin": {"Origin": "https://evil.example"}, "null origin": {"Origin": "null"},
+	} {
+		r, err := http.NewRequest(http.MethodPost, s.URL+"/sign-out", strings.NewReader(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		for k, v := range headers {
+			r.Header.Set(k, v)
+		}
+		if p := b.Do(r); p.Status != http.StatusForbidden {
+			t.Errorf("%s: %d", name, p.Status)
+		}
+	}
+	if p := b.Get("/jobs"); p.Status != http.StatusOK {
+		t.Errorf("the session is gone: %d", p.Status)
+	}
+}
+
+func TestANewcomerCreatesAnOrganization(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := s.Browser(t)
+	first := b.SignIn(nina)
+	if first.H1() != "Organizations" || first.Find("ul.cards li").Length() != 0 {
+		t.Fatalf("nina begins at %q with %d organizations", first.H1(), first.Find("ul.cards li").Length())
+	}
+	empty := b.Submit(first, `form[action="/organizations"][method=post]`, url.Values{"name": {"  "}})
+	if empty.Status != http.StatusUnprocessableEntity || empty.Find(".problem").Text() == "" {
+		t.Fatalf("an empty name: %d", empty.Status)
+	}
+	long := b.Submit(first, `form[action="/organizations"][method=post]`, url.Values{"name": {strings.Repeat("x", 101)}})
+	if long.Status != http.StatusUnprocessableEntity || long.Find("#name").AttrOr("value", "") != strings.Repeat("x", 101) {
+		t.Fatalf("a long name: %d, kept %q", long.Status, long.Find("#name").AttrOr("value", ""))
+	}
+	made := b.Submit(first, `form[action="/organizations"][method=post]`, url.Values{"name": {"Nina & <Co>"}})
+	if made.H1() != "Jobs" || !strings.Contains(made.Find(".switcher summary").Text(), "Nina & <Co>") {
+		t.Fatalf("after creating: %d %q", made.Status, made.H1())
+	}
+	again := s.Browser(t)
+	if p := again.SignIn(nina); p.H1() != "Jobs" {
+		t.Errorf("signing in again leads to %q", p.H1())
+	}
+	if p := again.Get("/jobs/import"); p.Find("textarea").Length() != 1 {
+		t.Errorf("its maker may not import")
+	}
+}
