@@ -36,10 +36,17 @@ func (c *Client) sendAway(r *http.Request, in input, ck cookies, reason string) 
 	if err != nil { // the origin was checked in New, and Encode escapes
 		return Decision{Status: SignedOut, Reason: reason}
 	}
-	return Decision{Status: Handshake, Reason: reason, Location: location, Cookies: []*http.Cookie{{
-		Name: redirectCounter, Value: strconv.Itoa(in.redirectCount + 1), Path: "/", MaxAge: 2, HttpOnly: true,
-		Secure: strings.HasPrefix(c.party, "https://"), SameSite: http.SameSiteLaxMode,
-	}}}
+	return Decision{Status: Handshake, Reason: reason, Location: location, Cookies: []*http.Cookie{c.counter(in.redirectCount + 1)}}
+}
+
+// counter is the cookie that counts redirects to Clerk within two seconds, by which a loop is noticed. 0 deletes it.
+func (c *Client) counter(n int) *http.Cookie {
+	ck := &http.Cookie{Name: redirectCounter, Value: strconv.Itoa(n), Path: "/", MaxAge: 2, HttpOnly: true,
+		Secure: strings.HasPrefix(c.party, "https://"), SameSite: http.SameSiteLaxMode}
+	if n == 0 {
+		ck.Value, ck.MaxAge = "", -1
+	}
+	return ck
 }
 
 // cleanURL is the address to come back to: this one, on our own origin whatever the Host header says, without what a
@@ -166,6 +173,7 @@ func (c *Client) follow(ctx context.Context, directives []string) (Decision, err
 		return Decision{}, err
 	default:
 		d.Status, d.Reason, d.Claims = SignedIn, "", claims
+		d.Cookies = append(d.Cookies, c.counter(0)) // no loop: somebody may sign in again at once
 	}
 	return d, nil
 }

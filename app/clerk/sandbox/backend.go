@@ -5,9 +5,9 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/go-jose/go-jose/v3"
@@ -21,141 +21,169 @@ type apiError struct {
 
 var (
 	errNotFound = &apiError{http.StatusNotFound, "resource_not_found", "Resource not found"}
-	errKey      = &apiError{http.StatusUnauthorized, "authentication_invalid", "Invalid authentication"}
-	errBody     = &apiError{http.StatusBadRequest, "request_body_invalid", "Request body invalid"}
+	errNoKey    = &apiError{http.StatusUnauthorized, "authorization_header_format_invalid", `Invalid Authorization header format. Must be "Bearer <YOUR_API_KEY>"`}
+	errKey      = &apiError{http.StatusUnauthorized, "clerk_key_invalid", "The provided Clerk Secret Key is invalid. Make sure that your Clerk Secret Key is correct."}
+	errBody     = &apiError{http.StatusBadRequest, "request_body_invalid", "The request body is invalid. Please consult the API documentation for more information."}
+	errState    = &apiError{http.StatusInternalServerError, "internal_clerk_error", "The sandbox could not keep its state."}
 )
 
 // api is the door of the Backend API: the secret key in, JSON out.
 func (s *Server) api(h func(*http.Request) (any, *apiError)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		var (
-			body any
-			fail = errKey
-		)
 		key, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if ok && subtle.ConstantTimeCompare([]byte(key), []byte(secretKey)) == 1 {
-			body, fail = h(r)
-		}
-		w.Header().Set("Content-Type", "application/json")
-		if fail != nil {
-			w.WriteHeader(fail.status)
-			body = map[string]any{"errors": []any{map[string]any{"code": fail.code, "message": fail.message, "long_message": fail.message, "meta": map[string]any{}}},
-				"clerk_trace_id": strings.ToLower(rand.Text())}
-		}
-		if err := json.NewEncoder(w).Encode(body); err != nil {
-			s.log.Warn("sandbox answer", "error", err)
+		switch {
+		case !ok:
+			s.writeError(w, errNoKey)
+		case subtle.ConstantTimeCompare([]byte(key), []byte(s.state.data.Secret)) != 1:
+			s.writeError(w, errKey)
+		default:
+			s.public(h)(w, r)
 		}
 	}
 }
+
+// public is a door without a key.
+func (s *Server) public(h func(*http.Request) (any, *apiError)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, fail := h(r)
+		if fail != nil {
+			s.writeError(w, fail)
+			return
+		}
+		s.write(w, http.StatusOK, body)
+	}
+}
+
+func (s *Server) writeError(w http.ResponseWriter, e *apiError) {
+	s.write(w, e.status, object{"clerk_trace_id": strings.ToLower(rand.Text()),
+		"errors": []any{object{"code": e.code, "message": e.message, "long_message": e.message, "meta": object{}}}})
+}
+
+func (s *Server) write(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(body); err != nil {
+		s.log.Warn("sandbox answer", "error", err)
+	}
+}
+
+// object is a JSON object.
+type object = map[string]any
 
 func (s *Server) jwks(*http.Request) (any, *apiError) {
 	return jose.JSONWebKeySet{Keys: []jose.JSONWebKey{s.signer.public}}, nil
 }
 
-func (s *Server) getUser(r *http.Request) (any, *apiError) {
-	var p Person
-	var ok bool
-	s.state.look(func(d *saved) { p, ok = d.People[r.PathValue("id")] })
+// handshakePayload gives out the directives that a nonce stands for, once.
+func (s *Server) handshakePayload(r *http.Request) (any, *apiError) {
+	directives, ok := s.state.takeNonce(r.URL.Query().Get("nonce"), s.now())
 	if !ok {
 		return nil, errNotFound
 	}
-	first, last, _ := strings.Cut(p.Name, " ")
-	email := "idn_" + strings.TrimPrefix(p.ID, "user_")
-	return map[string]any{
-		"object": "user", "id": p.ID, "first_name": first, "last_name": last, "has_image": false, "primary_email_address_id": email,
-		"email_addresses": []any{map[string]any{"object": "email_address", "id": email, "email_address": p.Email,
-			"verification": map[string]any{"status": "verified", "strategy": "sandbox"}}},
-	}, nil
+	return object{"directives": directives}, nil
 }
 
-func (s *Server) organizationJSON(o *Organization) map[string]any {
-	return map[string]any{
-		"object": "organization", "id": o.ID, "name": o.Name, "slug": o.Slug, "created_by": o.CreatedBy, "has_image": false,
-		"members_count": len(o.Members), "max_allowed_memberships": maxMembers, "admin_delete_enabled": true,
-		"public_metadata": map[string]any{}, "private_metadata": map[string]any{},
-	}
-}
-
-func (s *Server) membershipJSON(o *Organization, p Person) map[string]any {
-	first, last, _ := strings.Cut(p.Name, " ")
-	return map[string]any{
-		"object": "organization_membership", "id": "orgmem_" + strings.TrimPrefix(o.ID, "org_") + strings.TrimPrefix(p.ID, "user_"),
-		"role": o.Members[p.ID], "permissions": []string{}, "organization": s.organizationJSON(o),
-		"public_user_data": map[string]any{"user_id": p.ID, "first_name": first, "last_name": last, "identifier": p.Email, "has_image": false},
-	}
-}
-
-// list is one page in Clerk's shape: ten unless asked otherwise, five hundred at most.
-func list(r *http.Request, all []any) (any, *apiError) {
-	limit, offset := 10, 0
-	for name, into := range map[string]*int{"limit": &limit, "offset": &offset} {
-		v := r.URL.Query().Get(name)
-		if v == "" {
-			continue
+// find looks something up and draws it while nothing else changes.
+func (s *Server) find(draw func(*saved) (any, bool)) (body any, fail *apiError) {
+	fail = errNotFound
+	s.state.look(func(d *saved) {
+		if v, ok := draw(d); ok {
+			body, fail = v, nil
 		}
-		n, err := strconv.Atoi(v)
-		if err != nil || n < 0 || (name == "limit" && (n < 1 || n > 500)) {
-			return nil, &apiError{http.StatusUnprocessableEntity, "form_param_format_invalid", name + " is not in range"}
+	})
+	return body, fail
+}
+
+func (s *Server) getUser(r *http.Request) (any, *apiError) {
+	return s.find(func(d *saved) (any, bool) {
+		p, ok := d.People[r.PathValue("id")]
+		return userJSON(p), ok
+	})
+}
+
+// getOrganization takes an id or a slug, as Clerk does.
+func (s *Server) getOrganization(r *http.Request) (any, *apiError) {
+	return s.find(func(d *saved) (any, bool) {
+		o, ok := d.organization(r.PathValue("id"))
+		if !ok {
+			return nil, false
 		}
-		*into = n
+		return organizationJSON(o), true
+	})
+}
+
+func (d *saved) organization(key string) (*organization, bool) {
+	if o, ok := d.Organizations[key]; ok {
+		return o, true
 	}
-	total := len(all)
-	from := min(offset, total)
-	page := all[from:min(from+limit, total)]
-	if page == nil {
-		page = []any{}
+	for _, o := range d.Organizations {
+		if key != "" && o.Slug == key {
+			return o, true
+		}
 	}
-	return map[string]any{"data": page, "total_count": total}, nil
+	return nil, false
 }
 
 func (s *Server) userMemberships(r *http.Request) (any, *apiError) {
-	var (
-		all []any
-		ok  bool
-	)
-	s.state.look(func(d *saved) {
-		var p Person
-		if p, ok = d.People[r.PathValue("id")]; !ok {
-			return
-		}
+	var all []any
+	_, fail := s.find(func(d *saved) (any, bool) {
+		p, ok := d.People[r.PathValue("id")]
 		for _, o := range d.memberships(p.ID) {
-			all = append(all, s.membershipJSON(o, p))
+			all = append(all, membershipJSON(o, p))
 		}
+		return nil, ok
 	})
-	if !ok {
-		return nil, errNotFound
+	if fail != nil {
+		return nil, fail
 	}
 	return list(r, all)
 }
 
 func (s *Server) organizationMemberships(r *http.Request) (any, *apiError) {
-	var (
-		all []any
-		ok  bool
-	)
-	s.state.look(func(d *saved) {
-		var o *Organization
-		if o, ok = d.Organizations[r.PathValue("id")]; !ok {
-			return
+	var all []any
+	_, fail := s.find(func(d *saved) (any, bool) {
+		o, ok := d.organization(r.PathValue("id"))
+		if !ok {
+			return nil, false
 		}
+		var ids []string
 		for id := range o.Members {
-			all = append(all, s.membershipJSON(o, d.People[id]))
+			ids = append(ids, id)
 		}
+		slices.Sort(ids) // pages must not overlap
+		for _, id := range ids {
+			all = append(all, membershipJSON(o, d.People[id]))
+		}
+		return nil, true
 	})
-	if !ok {
-		return nil, errNotFound
+	if fail != nil {
+		return nil, fail
 	}
 	return list(r, all)
 }
 
-func (s *Server) getOrganization(r *http.Request) (body any, fail *apiError) {
-	fail = errNotFound
-	s.state.look(func(d *saved) {
-		if o, ok := d.Organizations[r.PathValue("id")]; ok {
-			body, fail = s.organizationJSON(o), nil
-		}
-	})
-	return body, fail
+// list is one page in Clerk's shape: ten unless asked otherwise, five hundred at most.
+func list(r *http.Request, all []any) (any, *apiError) {
+	limit, fail := number(r, "limit", 10, 1, 500)
+	offset, fail2 := number(r, "offset", 0, 0, 1<<30)
+	if fail != nil || fail2 != nil {
+		return nil, &apiError{http.StatusUnprocessableEntity, "form_param_format_invalid", "limit must be 1 to 500 and offset at least 0"}
+	}
+	from := min(offset, len(all))
+	page := append([]any{}, all[from:min(from+limit, len(all))]...)
+	return object{"data": page, "total_count": len(all)}, nil
+}
+
+func number(r *http.Request, name string, usual, least, most int) (int, error) {
+	v := r.URL.Query().Get(name)
+	if v == "" {
+		return usual, nil
+	}
+	n, err := strconv.Atoi(v)
+	if err == nil && (n < least || n > most) {
+		err = strconv.ErrRange
+	}
+	return n, err
 }
 
 // createOrganization makes an organization; who creates it becomes its administrator.
@@ -168,35 +196,43 @@ func (s *Server) createOrganization(r *http.Request) (body any, fail *apiError) 
 	if json.NewDecoder(r.Body).Decode(&in) != nil {
 		return nil, errBody
 	}
-	if n := utf8.RuneCountInString(strings.TrimSpace(in.Name)); n == 0 || n > 256 {
-		return nil, &apiError{http.StatusUnprocessableEntity, "form_param_format_invalid", "The name must have 1 to 256 characters."}
+	switch n := utf8.RuneCountInString(in.Name); {
+	case strings.TrimSpace(in.Name) == "":
+		return nil, &apiError{http.StatusUnprocessableEntity, "form_param_missing", "name must be included."}
+	case n > 256:
+		return nil, &apiError{http.StatusUnprocessableEntity, "form_param_max_length_exceeded", "name must not exceed 256 characters."}
 	}
 	err := s.state.change(func(d *saved) error {
-		if _, ok := d.People[in.CreatedBy]; !ok {
-			fail = errNotFound
-			return nil
-		}
-		if len(d.Organizations) >= maxOrganizations {
-			return errFull
-		}
-		o := &Organization{ID: "org_" + rand.Text(), Name: in.Name, Slug: d.freeSlug(in.Slug, in.Name), CreatedBy: in.CreatedBy,
-			Members: map[string]string{in.CreatedBy: "org:admin"}}
-		d.Organizations[o.ID] = o
-		body = s.organizationJSON(o)
+		body, fail = d.createOrganization(s, in.Name, in.Slug, in.CreatedBy)
 		return nil
 	})
 	if err != nil {
-		return nil, &apiError{http.StatusInsufficientStorage, "sandbox_full", err.Error()}
+		return nil, errState
 	}
 	return body, fail
 }
 
-// freeSlug makes a slug of the wish, or of the name, that no other organization has.
-func (d *saved) freeSlug(wish, name string) string {
-	if wish == "" {
-		wish = name
+func (d *saved) createOrganization(s *Server, name, slug, by string) (any, *apiError) {
+	if _, ok := d.People[by]; !ok {
+		return nil, errNotFound
 	}
-	slug := strings.Trim(strings.Map(func(r rune) rune {
+	if len(d.Organizations) >= maxOrganizations {
+		return nil, &apiError{http.StatusForbidden, "organization_instance_quota_exceeded", errFull.Error()}
+	}
+	if _, taken := d.organization(slug); taken {
+		return nil, &apiError{http.StatusUnprocessableEntity, "form_identifier_exists", "That slug is taken. Please try another."}
+	}
+	if slug == "" {
+		slug = d.freeSlug(name)
+	}
+	o := &organization{Organization{ID: "org_" + rand.Text(), Name: name, Slug: slug, CreatedBy: by, Members: map[string]string{by: "org:admin"}}, s.now()}
+	d.Organizations[o.ID] = o
+	return organizationJSON(o), nil
+}
+
+// freeSlug makes a slug of a name that no other organization has.
+func (d *saved) freeSlug(name string) string {
+	base := strings.Trim(strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
 			return r
@@ -204,58 +240,44 @@ func (d *saved) freeSlug(wish, name string) string {
 			return r + 'a' - 'A'
 		}
 		return '-'
-	}, wish), "-")
-	taken := map[string]bool{"": true}
-	for _, o := range d.Organizations {
-		taken[o.Slug] = true
+	}, name), "-")
+	if base == "" {
+		base = "organization"
 	}
-	for i := 2; taken[slug]; i++ {
-		slug = strings.TrimRight(slug, "0123456789") + strconv.Itoa(i)
-	}
-	return slug
-}
-
-func (s *Server) sessionJSON(v *session) map[string]any {
-	ms := v.CreatedAt.UnixMilli()
-	return map[string]any{"object": "session", "id": v.ID, "client_id": "client_sandbox", "user_id": v.Person, "status": v.Status,
-		"last_active_at": ms, "created_at": ms, "updated_at": ms, "expire_at": v.CreatedAt.Add(7 * 24 * time.Hour).UnixMilli(),
-		"abandon_at": v.CreatedAt.Add(30 * 24 * time.Hour).UnixMilli()}
-}
-
-func (s *Server) getSession(r *http.Request) (body any, fail *apiError) {
-	fail = errNotFound
-	s.state.look(func(d *saved) {
-		if v, ok := d.Sessions[r.PathValue("id")]; ok {
-			body, fail = s.sessionJSON(v), nil
+	slug := base
+	for i := 2; ; i++ {
+		if _, taken := d.organization(slug); !taken {
+			return slug
 		}
+		slug = base + "-" + strconv.Itoa(i)
+	}
+}
+
+func (s *Server) getSession(r *http.Request) (any, *apiError) {
+	return s.find(func(d *saved) (any, bool) {
+		v, ok := d.Sessions[r.PathValue("id")]
+		if !ok {
+			return nil, false
+		}
+		return sessionJSON(v, s.now()), true
 	})
-	return body, fail
 }
 
 func (s *Server) revokeSession(r *http.Request) (body any, fail *apiError) {
-	fail = errNotFound
 	err := s.state.change(func(d *saved) error {
-		if v, ok := d.Sessions[r.PathValue("id")]; ok {
-			v.Status = "revoked"
-			body, fail = s.sessionJSON(v), nil
+		v, ok := d.Sessions[r.PathValue("id")]
+		if !ok {
+			fail = errNotFound
+			return nil
 		}
+		if v.Status == active {
+			v.Status = revoked
+		}
+		body = sessionJSON(v, s.now())
 		return nil
 	})
 	if err != nil {
-		return nil, &apiError{http.StatusInternalServerError, "sandbox_state", "The state could not be kept."}
+		return nil, errState
 	}
 	return body, fail
-}
-
-// handshakePayload gives out the directives that a nonce stands for, once.
-func (s *Server) handshakePayload(r *http.Request) (any, *apiError) {
-	s.state.mu.Lock()
-	defer s.state.mu.Unlock()
-	name := r.URL.Query().Get("nonce")
-	n, ok := s.state.nonces[name]
-	delete(s.state.nonces, name)
-	if !ok || s.now().After(n.until) {
-		return nil, errNotFound
-	}
-	return map[string]any{"directives": n.directives}, nil
 }

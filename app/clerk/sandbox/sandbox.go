@@ -16,6 +16,8 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -38,24 +40,24 @@ type Organization struct {
 
 // Seed is what the sandbox begins with. What a person made later stays beside it.
 type Seed struct {
-	People        []Person
+	People        []Person // in the order of the sign-in page
 	Organizations []Organization
 }
 
 // Options of Start.
 type Options struct {
-	Addr      string // loopback host:port; empty is a free port of 127.0.0.1
-	AppOrigin string // the only site that people are sent back to
-	StateFile string // what outlives the process: a JSON file; empty keeps everything in memory
+	Addr      string // loopback host:port; empty is a port of 127.0.0.1, the same as last time where it is free
+	AppOrigin string // the only site that people are sent back to: http, on a loopback name other than Addr's host
+	StateFile string // what outlives the process: a JSON file, mode 0600; empty keeps everything in memory
 	Seed      Seed
-	Log       *slog.Logger
+	Log       *slog.Logger     // nil is none
 	Now       func() time.Time // nil is the clock
 }
 
 // Server is a running sandbox.
 type Server struct {
-	url    string
-	app    string
+	host   string // host:port
+	app    string // origin
 	now    func() time.Time
 	log    *slog.Logger
 	state  *state
@@ -63,32 +65,15 @@ type Server struct {
 	http   *http.Server
 }
 
-// Start listens and serves. It refuses an address that is not loopback. The app must run under another host name (localhost
-// where this is 127.0.0.1), because cookies do not tell ports apart.
+// Start listens and serves. It refuses an address that is not loopback, and an app that is not on this machine. The app
+// must run under another host name (localhost where this is 127.0.0.1), because cookies do not tell ports apart.
 func Start(o Options) (*Server, error) {
-	if o.Addr == "" {
-		o.Addr = "127.0.0.1:0"
-	}
-	if address, err := netip.ParseAddrPort(o.Addr); err != nil || !address.Addr().IsLoopback() {
-		return nil, fmt.Errorf("sandbox: %s is not a loopback address", o.Addr)
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	st, err := openState(o.StateFile, o.Seed)
+	s, listener, err := open(o)
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	signer, err := newSigner(st.key)
-	if err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
-	}
-	listener, err := net.Listen("tcp", o.Addr)
-	if err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
-	}
-	s := &Server{url: "http://" + listener.Addr().String(), app: o.AppOrigin, now: o.Now, log: o.Log, state: st, signer: signer}
-	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10}
 	go func() {
 		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			s.log.Error("sandbox stopped", "error", err)
@@ -97,58 +82,136 @@ func Start(o Options) (*Server, error) {
 	return s, nil
 }
 
-// URL is the sandbox's origin.
-func (s *Server) URL() string { return s.url }
+func open(o Options) (*Server, net.Listener, error) {
+	s := &Server{now: o.Now, log: o.Log}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	app, err := appOrigin(o.AppOrigin)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.app = app.Scheme + "://" + app.Host
+	if s.state, err = openState(o.StateFile, o.Seed, s.now()); err != nil {
+		return nil, nil, err
+	}
+	if s.signer, err = newSigner(s.state.key); err != nil {
+		return nil, nil, err
+	}
+	listener, err := listen(o.Addr, app.Hostname(), s.state.data.Port)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.host = listener.Addr().String()
+	err = s.state.change(func(d *saved) error {
+		d.Port = listener.Addr().(*net.TCPAddr).Port
+		return nil
+	})
+	if err != nil {
+		listener.Close()
+	}
+	return s, listener, err
+}
 
-// secretKey is what the Backend API asks for. It is no secret: there is nothing to protect on this machine's loopback that
-// the sign-in page would not give to anybody.
-const secretKey = "sk_test_sandbox"
+func appOrigin(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+		return nil, fmt.Errorf("the app's origin %q is not one like http://localhost:8080; the sandbox serves no https site", address)
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	if name := u.Hostname(); name != "localhost" && !strings.HasSuffix(name, ".localhost") && (err != nil || !ip.IsLoopback()) {
+		return nil, fmt.Errorf("the app at %s is not on this machine, and the sandbox signs anybody in", u.Host)
+	}
+	u.Host = strings.ToLower(u.Host)
+	return u, nil
+}
+
+// listen opens addr, or a port of our own choice: the one of last time, so that pages that are still open go on working.
+func listen(addr, appHost string, lastPort int) (net.Listener, error) {
+	if addr != "" {
+		address, err := netip.ParseAddrPort(addr)
+		switch {
+		case err != nil || !address.Addr().IsLoopback():
+			return nil, fmt.Errorf("%q is not a loopback address, and the sandbox signs anybody in", addr)
+		case address.Addr().String() == appHost:
+			return nil, fmt.Errorf("the app is on %s too, and cookies do not tell ports apart: open the app as localhost", appHost)
+		}
+		return net.Listen("tcp", addr)
+	}
+	host := "127.0.0.1"
+	if appHost == host {
+		host = "::1"
+	}
+	if listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(lastPort))); err == nil {
+		return listener, nil
+	}
+	return net.Listen("tcp", net.JoinHostPort(host, "0"))
+}
+
+// URL is the sandbox's origin. It is the address of its Frontend API, of its Backend API, and the issuer of its tokens.
+func (s *Server) URL() string { return "http://" + s.host }
 
 // Keys are the secret and the publishable key of this instance.
 func (s *Server) Keys() (secret, publishable string) {
-	u, err := url.Parse(s.url)
-	if err != nil {
-		panic(err) // made from a listener's address
-	}
-	return secretKey, "pk_test_" + base64.RawStdEncoding.EncodeToString([]byte(u.Host+"$"))
+	return s.state.data.Secret, "pk_test_" + base64.StdEncoding.EncodeToString([]byte(s.host+"$"))
 }
 
-// Close stops serving.
-func (s *Server) Close(ctx context.Context) error { return s.http.Shutdown(ctx) }
+// Close stops serving. It waits for answers that are being written, three seconds at most.
+func (s *Server) Close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		return s.http.Close()
+	}
+	return nil
+}
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]http.HandlerFunc{
-		"GET /{$}":                                    s.home,
-		"GET /sign-in":                                s.signInPage,
-		"POST /sign-in":                               s.signIn,
-		"POST /people":                                s.addPerson,
-		"GET /style.css":                              s.style,
-		"GET /v1/client/handshake":                    s.handshake,
-		"GET /v1/jwks":                                s.api(s.jwks),
-		"GET /v1/users/{id}":                          s.api(s.getUser),
+		"GET /{$}":                   s.home,
+		"GET /sign-in":               s.signInPage,
+		"POST /sign-in":              s.signIn,
+		"POST /people":               s.addPerson,
+		"POST /sign-out":             s.signOut,
+		"GET /style.css":             s.style,
+		"GET /v1/client/handshake":   s.handshake,
+		"GET /.well-known/jwks.json": s.public(s.jwks),
+
+		"GET /v1/jwks":       s.api(s.jwks),
+		"GET /v1/users/{id}": s.api(s.getUser),
+		"GET /v1/users/{id}/organization_memberships": s.api(s.userMemberships),
 		"POST /v1/organizations":                      s.api(s.createOrganization),
 		"GET /v1/organizations/{id}":                  s.api(s.getOrganization),
 		"GET /v1/organizations/{id}/memberships":      s.api(s.organizationMemberships),
-		"GET /v1/users/{id}/organization_memberships": s.api(s.userMemberships),
 		"GET /v1/sessions/{id}":                       s.api(s.getSession),
 		"POST /v1/sessions/{id}/revoke":               s.api(s.revokeSession),
 		"GET /v1/clients/handshake_payload":           s.api(s.handshakePayload),
+		"/v1/":                                        s.api(func(*http.Request) (any, *apiError) { return nil, errNotFound }),
 	} {
 		mux.HandleFunc(pattern, h)
 	}
-	protection := http.NewCrossOriginProtection()
-	return protection.Handler(limited(mux))
+	return s.guard(http.NewCrossOriginProtection().Handler(mux))
 }
 
-// limited caps bodies and sets the headers of every answer.
-func limited(next http.Handler) http.Handler {
+// guard refuses other names for this machine, by which a foreign page could read answers (DNS rebinding), caps bodies, and
+// sets the headers of every answer. The app is a form's target too, because a sign-in ends there after redirects.
+func (s *Server) guard(next http.Handler) http.Handler {
+	policy := "default-src 'none'; style-src 'self'; form-action 'self' " + s.app + "; base-uri 'none'; frame-ancestors 'none'"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for name, value := range map[string]string{
+			"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store",
+		} {
+			w.Header().Set(name, value)
+		}
+		if r.Host != s.host {
+			http.Error(w, "This is "+s.URL()+" and has no other name.", http.StatusMisdirectedRequest)
+			return
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Referrer-Policy", "no-referrer")
-		w.Header().Set("Cache-Control", "no-store")
 		next.ServeHTTP(w, r)
 	})
 }

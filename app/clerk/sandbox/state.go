@@ -11,24 +11,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sort"
+	"regexp"
 	"sync"
 	"time"
 )
 
-// Bounds of what anybody on this machine could make the sandbox keep.
-const (
-	maxPeople        = 500
-	maxOrganizations = 1000
-	maxSessions      = 1000
-	maxNonces        = 1000
-	maxMembers       = 5 // of an organization made here, as at Clerk; the seed may have more
-)
-
 // state is everything that the sandbox knows.
 type state struct {
-	file string
-	key  *rsa.PrivateKey
+	file  string
+	key   *rsa.PrivateKey
+	order map[string]int // of the seed's people
 
 	mu     sync.Mutex
 	data   saved
@@ -37,18 +29,19 @@ type state struct {
 
 // saved is the part of it that outlives the process.
 type saved struct {
-	Key           string                   `json:"key"` // PKCS #8 in PEM
+	Key           string                   `json:"key"`    // RSA, PKCS #8 in PEM
+	Secret        string                   `json:"secret"` // of the Backend API
+	Port          int                      `json:"port"`   // last listened on
 	People        map[string]Person        `json:"people"`
-	Organizations map[string]*Organization `json:"organizations"`
+	Organizations map[string]*organization `json:"organizations"`
 	Sessions      map[string]*session      `json:"sessions"`
-	Clients       map[string]string        `json:"clients"` // a browser's __client cookie to its session
+	Clients       map[string]string        `json:"clients"` // digest of a browser's __client cookie to its session
+	Chosen        map[string]string        `json:"chosen"`  // person to the organization chosen last
 }
 
-// session is one signed-in browser.
-type session struct {
-	ID        string    `json:"id"` // sess_…
-	Person    string    `json:"person"`
-	Status    string    `json:"status"` // active or revoked
+// organization is one with its times.
+type organization struct {
+	Organization
 	CreatedAt time.Time `json:"created_at"`
 }
 
@@ -58,52 +51,123 @@ type nonce struct {
 	until      time.Time
 }
 
-func openState(file string, seed Seed) (*state, error) {
-	st := &state{file: file, nonces: map[string]nonce{}, data: saved{
-		People: map[string]Person{}, Organizations: map[string]*Organization{}, Sessions: map[string]*session{}, Clients: map[string]string{},
-	}}
+func openState(file string, seed Seed, now time.Time) (*state, error) {
+	st := &state{file: file, nonces: map[string]nonce{}, order: map[string]int{}}
 	if err := st.load(); err != nil {
 		return nil, err
 	}
-	for _, p := range seed.People {
-		st.data.People[p.ID] = p
-	}
-	for _, o := range seed.Organizations {
-		if _, ok := st.data.Organizations[o.ID]; !ok {
-			st.data.Organizations[o.ID] = &o
-		}
+	if err := st.sow(seed, now); err != nil {
+		return nil, err
 	}
 	if err := st.loadKey(); err != nil {
 		return nil, err
 	}
+	if st.data.Secret == "" {
+		st.data.Secret = "sk_test_" + rand.Text() + rand.Text()
+	}
 	return st, st.save()
 }
 
+// load reads the file, where there is one.
 func (st *state) load() error {
-	if st.file == "" {
-		return nil
+	content := []byte("{}")
+	if st.file != "" {
+		read, err := os.ReadFile(st.file)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err == nil {
+			content = read
+		}
 	}
-	content, err := os.ReadFile(st.file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(content, &st.data); err != nil {
-		return fmt.Errorf("%s is damaged; remove it to begin anew: %w", st.file, err)
+	st.data = saved{}
+	if err := json.Unmarshal(content, &st.data); err != nil || !st.data.whole() {
+		return fmt.Errorf("%s is damaged; remove it to begin anew (%w)", st.file, errors.Join(err, errDamaged))
 	}
 	return nil
 }
 
-func (st *state) loadKey() error {
-	if block, _ := pem.Decode([]byte(st.data.Key)); block != nil {
-		key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-		if rsaKey, ok := key.(*rsa.PrivateKey); err == nil && ok {
-			st.key = rsaKey
-			return nil
+var errDamaged = errors.New("not what the sandbox has written")
+
+// whole makes missing maps, and tells whether nothing in the others is null.
+func (d *saved) whole() bool {
+	fill(&d.People)
+	fill(&d.Organizations)
+	fill(&d.Sessions)
+	fill(&d.Clients)
+	fill(&d.Chosen)
+	for _, o := range d.Organizations {
+		if o == nil {
+			return false
+		}
+		fill(&o.Members)
+	}
+	for _, s := range d.Sessions {
+		if s == nil {
+			return false
 		}
 	}
+	return true
+}
+
+func fill[V any](m *map[string]V) {
+	if *m == nil {
+		*m = map[string]V{}
+	}
+}
+
+var (
+	personID       = regexp.MustCompile(`^user_[A-Za-z0-9]{1,32}$`)
+	organizationID = regexp.MustCompile(`^org_[A-Za-z0-9]{1,32}$`)
+)
+
+// sow puts the seed in. People are as the seed has them; organizations stay as they have become.
+func (st *state) sow(seed Seed, now time.Time) error {
+	for i, p := range seed.People {
+		if !personID.MatchString(p.ID) {
+			return fmt.Errorf("the seed's person %q has no id of Clerk's form", p.ID)
+		}
+		st.data.People[p.ID], st.order[p.ID] = p, i
+	}
+	for _, o := range seed.Organizations {
+		if !organizationID.MatchString(o.ID) {
+			return fmt.Errorf("the seed's organization %q has no id of Clerk's form", o.ID)
+		}
+		if _, ok := st.data.Organizations[o.ID]; ok {
+			continue
+		}
+		members := map[string]string{}
+		for id, role := range o.Members {
+			if _, ok := st.data.People[id]; !ok {
+				return fmt.Errorf("the seed's organization %s has a member %q who is nobody", o.ID, id)
+			}
+			members[id] = role
+		}
+		o.Members = members
+		st.data.Organizations[o.ID] = &organization{o, now}
+	}
+	return nil
+}
+
+// loadKey takes the saved key, or makes one the first time.
+func (st *state) loadKey() error {
+	if st.data.Key == "" {
+		return st.makeKey()
+	}
+	block, _ := pem.Decode([]byte(st.data.Key))
+	if block == nil {
+		return fmt.Errorf("%s is damaged in its key; remove it to begin anew", st.file)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	rsaKey, ok := key.(*rsa.PrivateKey)
+	if err != nil || !ok {
+		return fmt.Errorf("%s is damaged in its key; remove it to begin anew", st.file)
+	}
+	st.key = rsaKey
+	return nil
+}
+
+func (st *state) makeKey() error {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return err
@@ -135,16 +199,13 @@ func (st *state) save() error {
 	}
 	defer os.Remove(side.Name()) // gone already when all went well
 	_, err = side.Write(content)
-	if err := errors.Join(err, side.Close()); err != nil {
+	if err := errors.Join(err, side.Sync(), side.Close()); err != nil {
 		return err
 	}
 	return os.Rename(side.Name(), st.file)
 }
 
-// errFull says that a bound is reached.
-var errFull = errors.New("the sandbox is full; remove its state file to begin anew")
-
-// change runs fn on the data and keeps what it did.
+// change runs fn on the data and keeps what it did. fn changes nothing when it returns an error.
 func (st *state) change(fn func(*saved) error) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -154,63 +215,33 @@ func (st *state) change(fn func(*saved) error) error {
 	return st.save()
 }
 
-// look runs fn on the data, which it must not keep or change.
+// look runs fn on the data, of which it must not keep or change anything.
 func (st *state) look(fn func(*saved)) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	fn(&st.data)
 }
 
-// signIn makes a session of a person for a browser. The oldest sessions make room.
-func (d *saved) signIn(client, person string, now time.Time) (*session, error) {
-	if _, ok := d.People[person]; !ok {
-		return nil, errors.New("there is no such person")
-	}
-	if old, ok := d.Sessions[d.Clients[client]]; ok {
-		old.Status = "revoked"
-	}
-	d.prune()
-	s := &session{ID: "sess_" + rand.Text(), Person: person, Status: "active", CreatedAt: now}
-	d.Sessions[s.ID], d.Clients[client] = s, s.ID
-	return s, nil
-}
+// maxNonces bounds the handshakes under way.
+const maxNonces = 1000
 
-func (d *saved) prune() {
-	if len(d.Sessions) < maxSessions {
-		return
-	}
-	all := make([]*session, 0, len(d.Sessions))
-	for _, s := range d.Sessions {
-		all = append(all, s)
-	}
-	sort.Slice(all, func(a, b int) bool { return all[a].CreatedAt.Before(all[b].CreatedAt) })
-	for _, s := range all[:len(all)/2] {
-		delete(d.Sessions, s.ID)
-	}
-	for client, id := range d.Clients {
-		if _, ok := d.Sessions[id]; !ok {
-			delete(d.Clients, client)
+// keepNonce remembers what a nonce stands for. What is over goes, and somebody's when there are too many.
+func (st *state) keepNonce(name string, directives []string, now time.Time) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for old, n := range st.nonces {
+		if now.After(n.until) || len(st.nonces) >= maxNonces {
+			delete(st.nonces, old)
 		}
 	}
+	st.nonces[name] = nonce{directives, now.Add(time.Minute)}
 }
 
-// active is the session of a browser, if it is one that counts.
-func (d *saved) active(client string) (session, bool) {
-	s, ok := d.Sessions[d.Clients[client]]
-	if !ok || s.Status != "active" {
-		return session{}, false
-	}
-	return *s, true
-}
-
-// memberships lists the organizations of a person in a stable order.
-func (d *saved) memberships(person string) []*Organization {
-	var all []*Organization
-	for _, o := range d.Organizations {
-		if _, ok := o.Members[person]; ok {
-			all = append(all, o)
-		}
-	}
-	sort.Slice(all, func(a, b int) bool { return all[a].ID < all[b].ID })
-	return all
+// takeNonce gives out what a nonce stands for, once.
+func (st *state) takeNonce(name string, now time.Time) ([]string, bool) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	n, ok := st.nonces[name]
+	delete(st.nonces, name)
+	return n.directives, ok && !now.After(n.until)
 }
