@@ -19,17 +19,27 @@ import (
 	"upwork-ai-agent/db/place"
 )
 
-// The sealed types. No method can be added to an alias, so theirs are the only ones.
+// The sealed types, under the names that everybody uses. No method can be added to an alias, so theirs are the only ones.
+
 type (
-	DB        = sealed.DB        // an open installation
-	Actor     = sealed.Actor     // who acts in a tenant
-	Member    = sealed.Member    // the actor as its tenant's row has it
-	Role      = sealed.Role      // what a member may do
-	View      = sealed.View      // what one page reads
-	Tx        = sealed.Tx        // one write transaction
-	ControlTx = sealed.ControlTx // one transaction on the control plane
-	SealKey   = sealed.SealKey   // makes the tokens that open tenants
-	Tenant    = place.Tenant     // a tenant as the registry knows it
+	// DB is an open installation.
+	DB = sealed.DB
+	// Actor is who acts in a tenant.
+	Actor = sealed.Actor
+	// Member is the actor as its tenant's row has it.
+	Member = sealed.Member
+	// Role is what a member may do.
+	Role = sealed.Role
+	// View is what one page reads.
+	View = sealed.View
+	// Tx is one write transaction.
+	Tx = sealed.Tx
+	// ControlTx is one transaction on the control plane.
+	ControlTx = sealed.ControlTx
+	// SealKey is makes the tokens that open tenants.
+	SealKey = sealed.SealKey
+	// Tenant is a tenant as the registry knows it.
+	Tenant = place.Tenant
 )
 
 // The roles, weakest first.

@@ -1,13 +1,11 @@
 package views
 
 import (
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf16"
 
-	"github.com/a-h/templ"
 	"github.com/google/uuid"
 	"golang.org/x/text/language"
 	"golang.org/x/text/language/display"
@@ -211,34 +209,6 @@ var accents = [12]string{"accent-0", "accent-1", "accent-2", "accent-3", "accent
 
 // accent is the colour that an organization keeps.
 func accent(id uuid.UUID) string { return accents[int(id[15])%len(accents)] }
-
-// jobURL is the address of a job of ours: an id needs no escaping.
-func jobURL(id uuid.UUID) templ.SafeURL { return templ.SafeURL("/jobs/" + id.String()) }
-
-func proposalURL(id uuid.UUID) templ.SafeURL { return templ.SafeURL("/proposals/" + id.String()) }
-
-// upworkURL is a posting's address, if it is one that may be linked.
-func upworkURL(s string) (templ.SafeURL, bool) {
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "https" || u.User != nil || (u.Host != "upwork.com" && !strings.HasSuffix(u.Host, ".upwork.com")) {
-		return "", false
-	}
-	return templ.SafeURL(u.String()), true
-}
-
-// filterURL is the jobs list with this filter, at another state of triage.
-func (f JobsFilter) filterURL(triage string) templ.SafeURL {
-	q := url.Values{}
-	for name, v := range map[string]string{"q": f.Query, "triage": triage, "contract": f.Contract, "pay": f.MinPay, "country": f.Country, "age": f.Age} {
-		if v != "" {
-			q.Set(name, v)
-		}
-	}
-	if len(q) == 0 {
-		return "/jobs"
-	}
-	return templ.SafeURL("/jobs?" + q.Encode())
-}
 
 // active tells whether anything is filtered beside the triage.
 func (f JobsFilter) active() bool {
