@@ -136,16 +136,18 @@ func (c *Client) domain(domain string) string {
 	return ""
 }
 
-const year = 365 * 24 * time.Hour
+const year = 365 * 24 * 3600 // seconds
 
 // maxAge is how long a cookie stays, in seconds: a year at most; negative to delete it; 0 until the browser closes.
 func (c *Client) maxAge(ck *http.Cookie) int {
-	left := time.Duration(ck.MaxAge) * time.Second
-	if ck.MaxAge == 0 && !ck.Expires.IsZero() {
-		left = ck.Expires.Sub(c.now())
+	left := ck.MaxAge
+	if left == 0 && !ck.Expires.IsZero() {
+		if left = int(ck.Expires.Sub(c.now()) / time.Second); left == 0 {
+			left = -1
+		}
 	}
-	if ck.MaxAge < 0 || left < 0 || ck.Value == "" {
+	if left < 0 || ck.Value == "" {
 		return -1
 	}
-	return int(min(left, year) / time.Second)
+	return min(left, year)
 }

@@ -27,11 +27,12 @@ type keySet struct {
 	fetch func(context.Context) (*sdk.JSONWebKeySet, error)
 	once  singleflight.Group
 
-	mu      sync.Mutex
-	keys    map[string]*sdk.JSONWebKey
-	fetched time.Time // last success
-	tried   time.Time // last attempt
-	failed  error     // of the last attempt
+	mu       sync.Mutex
+	keys     map[string]*sdk.JSONWebKey
+	fetched  time.Time // last success
+	tried    time.Time // last attempt
+	fetching bool      // it is under way
+	failed   error     // of the last attempt
 }
 
 func newKeySet(now func() time.Time, fetch func(context.Context) (*sdk.JSONWebKeySet, error)) *keySet {
@@ -80,23 +81,34 @@ func (k *keySet) look(id string) sight {
 	if age < keyStale {
 		v.key = k.keys[id]
 	}
-	v.fetch = (v.key == nil || age >= keyLife) && now.Sub(k.tried) >= keyGap
+	v.fetch = (v.key == nil || age >= keyLife) && (k.fetching || now.Sub(k.tried) >= keyGap)
 	return v
 }
 
 // refresh replaces the keys, and keeps the old ones when Clerk does not answer.
 func (k *keySet) refresh(ctx context.Context) error {
-	k.mu.Lock()
-	k.tried = k.now()
-	k.mu.Unlock()
+	if !k.begin() {
+		return nil
+	}
 	keys, err := k.load(ctx)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.failed = err
+	k.fetching, k.failed = false, err
 	if err == nil {
 		k.keys, k.fetched = keys, k.now()
 	}
 	return err
+}
+
+// begin marks an attempt, unless one has ended since the caller looked.
+func (k *keySet) begin() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.now().Sub(k.tried) < keyGap {
+		return false
+	}
+	k.tried, k.fetching = k.now(), true
+	return true
 }
 
 // load fetches the keys that can sign a token.
