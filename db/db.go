@@ -92,7 +92,7 @@ type Options struct {
 	TenantURL  string // logs in as app_tenant; may point at a pooler
 	ControlURL string // logs in as app_control; direct
 	Pooled     bool   // TenantURL is a pooler in transaction mode: no named prepared statements
-	MaxConns   int32  // per pool; 0 is pgx's default
+	MaxConns   int32  // per pool; 0 is 16
 	Keys       []SealKey
 }
 
@@ -154,6 +154,7 @@ func poolConfig(url string, maxConns int32) (*pgxpool.Config, error) {
 		return nil, errors.New("not a connection string that pgx understands")
 	}
 	c.ConnConfig.ConnectTimeout = 5 * time.Second
+	c.MaxConns = 16
 	if maxConns > 0 {
 		c.MaxConns = maxConns
 	}

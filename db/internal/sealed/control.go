@@ -24,9 +24,9 @@ func (d *DB) Control(ctx context.Context, fn func(*ControlTx) error) (err error)
 	case isInWrite(ctx):
 		return ErrNested
 	}
-	conn, err := d.control.Acquire(ctx)
+	conn, err := acquire(ctx, d.control)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return err
 	}
 	defer func() { settle(conn, err) }()
 	inner, err := conn.BeginTx(ctx, writing)
@@ -71,7 +71,12 @@ func Peek[T any](ctx context.Context, d *DB, name, sql string, into *T, args ...
 }
 
 func peek[T any](ctx context.Context, d *DB, sql string, args []any) (one T, err error) {
-	rows, err := d.control.Query(ctx, sql, args...)
+	conn, err := acquire(ctx, d.control)
+	if err != nil {
+		return one, err
+	}
+	defer func() { settle(conn, err) }()
+	rows, err := conn.Query(ctx, sql, args...)
 	if err != nil {
 		return one, err
 	}

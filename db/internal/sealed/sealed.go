@@ -125,11 +125,25 @@ func (d *DB) connect(ctx context.Context, t place.Tenant) (*pgxpool.Conn, place.
 	if !ok {
 		return nil, home, place.ErrUnknown
 	}
-	conn, err := pool.Acquire(ctx)
-	if err != nil {
-		return nil, home, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	conn, err := acquire(ctx, pool)
+	return conn, home, err
+}
+
+// acquireTimeout is how long a request waits for a connection. Longer, and a crowd of them would only grow.
+const acquireTimeout = 3 * time.Second
+
+// acquire takes a connection, or answers ErrUnavailable in bounded time.
+func acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
+	limited, cancel := context.WithTimeout(ctx, acquireTimeout)
+	defer cancel()
+	conn, err := pool.Acquire(limited)
+	switch {
+	case err == nil:
+		return conn, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
 	}
-	return conn, home, nil
+	return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
 // open queues what every tenant transaction starts with: the gate, and for a home outside public its search_path.
