@@ -1,0 +1,222 @@
+package views_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/PuerkitoBio/goquery"
+	"github.com/a-h/templ"
+	"github.com/google/uuid"
+
+	"upwork-ai-agent/db"
+	"upwork-ai-agent/db/audit"
+	"upwork-ai-agent/db/control"
+	"upwork-ai-agent/db/job"
+	"upwork-ai-agent/db/proposal"
+	"upwork-ai-agent/views"
+)
+
+var update = flag.Bool("update", false, "accept what the views draw now as right")
+
+// evil stands in every field that a person or a source can fill.
+const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)> & 'quoted'`
+
+var (
+	now = time.Date(2026, 5, 3, 12, 0, 0, 0, time.UTC)
+	one = uuid.MustParse("01890000-0000-7000-8000-000000000001")
+	two = uuid.MustParse("01890000-0000-7000-8000-000000000002")
+)
+
+func ptr[T any](v T) *T { return &v }
+
+func shell(title string) views.Shell {
+	return views.Shell{Title: title, Section: "jobs", PersonName: "Ana " + evil, PersonEmail: "ana@example.com" + evil, Tenant: one, TenantName: "Acme " + evil, Role: db.Owner,
+		Organizations: []control.Organization{{ID: one, Name: "Acme " + evil, Role: db.Owner, State: "active", LastUsed: ptr(now.Add(-time.Hour))}, {ID: two, Name: "Beta", Role: db.Viewer, State: "suspended"}},
+		Sandbox:       true, Message: "Done " + evil, Now: now, Return: "/jobs?q=" + evil}
+}
+
+func posting() job.Posting {
+	return job.Posting{ExternalKey: "upwork:2050861570460031848", URL: "https://www.upwork.com/jobs/~022050861570460031848", Title: "Go developer " + evil, Description: "First line\nSecond " + evil,
+		Contract: job.Hourly, HourlyMin: ptr[int64](4500), HourlyMax: ptr[int64](7050), Experience: job.Expert, Duration: job.OneToThree, Workload: job.Over30, Category: evil,
+		Skills: []string{"Golang", evil}, Questions: []string{"When? " + evil}, Connects: ptr(16), ProposalsMin: ptr(5), ProposalsMax: ptr(10),
+		Client: job.Client{Country: "CA", City: evil, PaymentVerified: ptr(true), Rating: ptr(493), Reviews: ptr(41), Spent: ptr[int64](8421050), SpentFloor: true, Hires: ptr(57),
+			HireRate: ptr(80), AvgHourly: ptr[int64](3820), MemberSince: ptr(now.AddDate(-7, 0, 0))},
+		PostedAt: now.Add(-8 * time.Minute), PostedAtSource: job.FromSource}
+}
+
+func aJob() job.Job {
+	return job.Job{ID: one, Posting: posting(), Triage: job.Skipped, SkipReason: evil, Version: 2, FirstSeenAt: now, LastSeenAt: now}
+}
+
+func aProposal(s proposal.Status) proposal.Row {
+	return proposal.Row{Proposal: proposal.Proposal{ID: two, JobID: one, UserID: one, Status: s, Version: 3, CreatedAt: now, UpdatedAt: now.Add(-49 * time.Hour), SubmittedAt: ptr(now),
+		LossReason: evil, ContractValue: ptr[int64](125000), Text: text()}, JobTitle: "Go developer " + evil, AuthorName: "Ben " + evil}
+}
+
+func text() proposal.Text {
+	return proposal.Text{Letter: "Dear client 👋\n" + evil, Answers: []proposal.Answer{{Question: "When? " + evil, Answer: "Now " + evil}}, Bid: proposal.HourlyBid, BidAmount: ptr[int64](6550)}
+}
+
+func editor(s proposal.Status, e views.Errors) views.EditorPage {
+	p := aProposal(s)
+	return views.EditorPage{Shell: shell("Editor"), Job: aJob(), Proposal: p, Fields: views.EditorFields{Letter: p.Letter, Answers: p.Answers, Bid: "hourly", BidAmount: "65.50"}, Errors: e,
+		Versions:    []proposal.Version{{Version: 3, Text: text(), AuthorID: one, AuthorName: "Ben " + evil, Origin: "merge", CreatedAt: now}, {Version: 2, Text: text(), AuthorName: "Ana", Origin: "typed", CreatedAt: now}},
+		Events:      []proposal.Event{{From: proposal.Draft, To: proposal.InReview, Note: evil, ActorName: "Ben " + evil, OccurredAt: now}},
+		Transitions: proposal.Transitions(p.Proposal, db.Owner), CanWrite: true}
+}
+
+func jobsPage() views.JobsPage {
+	p := posting()
+	row := job.Row{ID: one, Title: p.Title, Snippet: p.Description, Contract: p.Contract, HourlyMin: p.HourlyMin, HourlyMax: p.HourlyMax, Experience: p.Experience, Skills: p.Skills,
+		ProposalsMin: p.ProposalsMin, ProposalsMax: p.ProposalsMax, Country: "CA", PaymentVerified: ptr(false), Spent: p.Spent, SpentFloor: true, PostedAt: p.PostedAt, Triage: job.New}
+	bare := job.Row{ID: two, Title: "Nothing known", PostedAt: now.AddDate(0, -3, 0), Triage: job.Archived}
+	return views.JobsPage{Shell: shell("Jobs"), Filter: views.JobsFilter{Query: evil, Triage: "new", Contract: "hourly", MinPay: evil, Country: evil, Age: "7"},
+		Errors: views.Errors{"pay": evil, "country": evil}, Rows: []job.Row{row, bare}, Next: "/jobs?before=1." + one.String(), First: "/jobs?q=" + evil}
+}
+
+func pages() map[string]templ.Component {
+	empty := shell("Empty")
+	empty.Message, empty.Sandbox = "", false
+	imported := job.Import{ID: one, UserName: "Ana " + evil, State: "imported", Format: evil, Source: evil, FileName: evil, New: 1200, Updated: 1, Same: 2, Failed: 3, CreatedAt: now, ImportedAt: &now}
+	previewed := imported
+	previewed.State, previewed.ImportedAt, previewed.FileName = "previewed", nil, ""
+	rows := []job.ImportRow{{Position: 1, Outcome: job.RowNew, Title: evil, JobID: &one}, {Position: 2, Outcome: job.RowFailed, Title: evil, Reason: evil}, {Position: 3, Outcome: job.RowSame, Title: "x"}}
+	kept := []views.KeptField{{Name: "letter" + evil, Value: evil}}
+	hostile := aJob()
+	hostile.URL, hostile.Triage = "javascript:alert(1)", job.New
+	return map[string]templ.Component{
+		"organizations":       views.Organizations(views.OrganizationsPage{Shell: shell("Organizations"), Search: evil, List: shell("").Organizations, Name: evil, Errors: views.Errors{"name": evil}}),
+		"organizations-none":  views.Organizations(views.OrganizationsPage{Shell: views.Shell{Title: "Organizations", PersonName: "Nina", Now: now}}),
+		"jobs":                views.Jobs(jobsPage()),
+		"jobs-none":           views.Jobs(views.JobsPage{Shell: empty}),
+		"job":                 views.Job(views.JobPage{Shell: shell("Job"), Job: aJob(), CanWrite: true, Proposals: []proposal.Row{aProposal(proposal.Draft)}, Sightings: []job.Sighting{{Format: evil, Source: evil, Outcome: job.RowNew, At: now}}, Activity: []audit.Entry{{Event: "job.triaged", Actor: evil, Detail: map[string]any{"from": "new", "to": "skipped"}, CreatedAt: now}}}),
+		"job-viewer":          views.Job(views.JobPage{Shell: shell("Job"), Job: hostile}),
+		"import":              views.Import(views.ImportPage{Shell: shell("Import"), Text: evil, Errors: views.Errors{"text": evil, "file": evil}, Recent: []job.Import{imported, previewed}, CanWrite: true}),
+		"import-preview":      views.ImportResult(views.ImportResultPage{Shell: shell("Preview"), Import: previewed, Rows: rows, CanWrite: true}),
+		"import-result":       views.ImportResult(views.ImportResultPage{Shell: shell("Result"), Import: imported, Rows: rows}),
+		"proposals":           views.Proposals(views.ProposalsPage{Shell: shell("Proposals"), Status: "draft", Mine: true, Rows: []proposal.Row{aProposal(proposal.Draft), aProposal(proposal.Hired)}, Next: "/proposals?before=x", First: "/proposals"}),
+		"proposals-none":      views.Proposals(views.ProposalsPage{Shell: empty}),
+		"editor-draft":        views.Editor(editor(proposal.Draft, views.Errors{"": evil, "letter": evil, "answer-0": evil, "bid": evil, "bid_amount": evil})),
+		"editor-submitted":    views.Editor(editor(proposal.Submitted, views.Errors{"contract_value": evil})),
+		"editor-declined":     views.Editor(editor(proposal.Declined, views.Errors{"note": evil})),
+		"conflict":            views.Conflict(views.ConflictPage{Shell: shell("Conflict"), Proposal: aProposal(proposal.Draft), Mine: views.EditorFields{Letter: evil, Answers: text().Answers}, Theirs: editor(proposal.Draft, nil).Versions[0]}),
+		"error":               views.Error(views.ErrorPage{Shell: shell("Error"), Status: 500, Heading: evil, Text: evil, Action: evil, Link: "javascript:alert(1)", RequestID: evil, Kept: kept}),
+		"wrong-tenant":        views.WrongTenant(views.WrongTenantPage{Shell: shell("Other"), WrittenFor: "Beta " + evil, WrittenForID: two, WrittenForPath: "/proposals/x" + evil, Kept: kept}),
+		"wrong-tenant-hidden": views.WrongTenant(views.WrongTenantPage{Shell: shell("Other")}),
+		"signed-out":          views.SignedOut(views.Shell{Title: "Signed out"}),
+	}
+}
+
+func draw(t testing.TB, c templ.Component) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := c.Render(context.Background(), &b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestEveryPageIsDrawnAsItsGoldenFileSays(t *testing.T) {
+	t.Parallel()
+	for name, component := range pages() {
+		file := filepath.Join("testdata", name+".golden.html")
+		// A tag a line, so that a difference can be read.
+		got := bytes.ReplaceAll(draw(t, component), []byte("><"), []byte(">\n<"))
+		if *update {
+			if err := os.WriteFile(file, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		want, err := os.ReadFile(file)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is not as in %s (%v); `make golden` accepts it", name, file, err)
+		}
+	}
+}
+
+func TestNothingThatWasTypedBecomesMarkup(t *testing.T) {
+	t.Parallel()
+	for name, component := range pages() {
+		doc := parse(t, component)
+		doc.Find("script, [onerror], [onclick], [style], img, iframe, object").Each(func(_ int, s *goquery.Selection) {
+			t.Errorf("%s has a %s", name, goquery.NodeName(s))
+		})
+		doc.Find("[href], [action], [src]").Each(func(_ int, s *goquery.Selection) {
+			for _, attribute := range []string{"href", "action", "src"} {
+				if v, ok := s.Attr(attribute); ok && strings.HasPrefix(strings.ToLower(strings.TrimSpace(v)), "javascript:") {
+					t.Errorf("%s has %s=%q", name, attribute, v)
+				}
+			}
+		})
+	}
+}
+
+func parse(t *testing.T, c templ.Component) *goquery.Document {
+	t.Helper()
+	doc, err := goquery.NewDocumentFromReader(bytes.NewReader(draw(t, c)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+func TestEveryPageHasOneHeadingUniqueIDsAndLabels(t *testing.T) {
+	t.Parallel()
+	for name, component := range pages() {
+		doc := parse(t, component)
+		if n := doc.Find("h1").Length(); n != 1 {
+			t.Errorf("%s has %d h1", name, n)
+		}
+		seen := map[string]bool{}
+		doc.Find("[id]").Each(func(_ int, s *goquery.Selection) {
+			if id := s.AttrOr("id", ""); seen[id] {
+				t.Errorf("%s has the id %q twice", name, id)
+			} else {
+				seen[id] = true
+			}
+		})
+		doc.Find("input:not([type=hidden]), select, textarea").Each(func(_ int, s *goquery.Selection) {
+			if id := s.AttrOr("id", ""); doc.Find("label").FilterFunction(func(_ int, l *goquery.Selection) bool { return l.AttrOr("for", "") == id }).Length() != 1 {
+				t.Errorf("%s: the control %q has no label", name, id)
+			}
+		})
+	}
+}
+
+func TestEveryFormSaysForWhichOrganizationItWasDrawn(t *testing.T) {
+	t.Parallel()
+	free := map[string]bool{"/sign-out": true, "/organizations/switch": true, "/organizations": true}
+	for name, component := range pages() {
+		parse(t, component).Find("form[method=post]").Each(func(_ int, s *goquery.Selection) {
+			if s.Find("input[name=tenant]").AttrOr("value", "") != one.String() && !free[s.AttrOr("action", "")] {
+				t.Errorf("%s: the form to %s does not", name, s.AttrOr("action", ""))
+			}
+		})
+	}
+}
+
+func BenchmarkJobs(b *testing.B) {
+	p := jobsPage()
+	p.Errors, p.Filter = nil, views.JobsFilter{}
+	row := p.Rows[0]
+	p.Rows = nil
+	for range job.PageSize {
+		p.Rows = append(p.Rows, row)
+	}
+	var buffer bytes.Buffer
+	b.ReportAllocs()
+	for b.Loop() {
+		buffer.Reset()
+		if err := views.Jobs(p).Render(context.Background(), &buffer); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.SetBytes(int64(buffer.Len()))
+}
