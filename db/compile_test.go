@@ -116,7 +116,7 @@ var outside = map[string][]snippet{
 		{"a ControlTx does not commit early", `func f(ctx context.Context, tx *db.ControlTx) { tx.Commit(ctx) }`, "tx.Commit undefined"},
 		{"a Tx opens no transaction inside itself", `func f(ctx context.Context, tx *db.Tx) { tx.Begin(ctx) }`, "tx.Begin undefined"},
 		{"the audit is not ticked off by hand", `func f(tx *db.Tx) { tx.audited = true }`, "cannot refer to unexported field audited"},
-		{"an ended Tx is not opened again", `func f(tx *db.Tx) { tx.over = false }`, "cannot refer to unexported field over"},
+		{"an ended Tx is not opened again", `func f(tx *db.Tx) { tx.work.ended = false }`, "cannot refer to unexported field work"},
 	},
 }
 

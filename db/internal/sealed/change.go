@@ -39,9 +39,11 @@ func ExecOne(otherwise error, name, sql string, args ...any) Statement {
 
 // Change is the only door for writing: it sends statements and the audit row of e in one round trip.
 func Change(ctx context.Context, t *Tx, e Event, statements ...Statement) error {
-	if err := t.usable(); err != nil {
+	release, err := t.hold()
+	if err != nil {
 		return err
 	}
+	defer release()
 	id, err := uuid.NewV7()
 	if err != nil {
 		return err
@@ -52,7 +54,7 @@ func Change(ctx context.Context, t *Tx, e Event, statements ...Statement) error 
 	}
 	b.Queue(insertAudit, t.Tenant(), id, e.Name, t.actorID(), e.Entity, nonZero(e.ID), RequestID(ctx), detail(e.Detail))
 	if err := execAll(ctx, t.inner, b, statements, e.Name); err != nil {
-		return err
+		return t.work.fail(err)
 	}
 	t.audited = true
 	return nil

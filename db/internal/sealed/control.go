@@ -1,19 +1,20 @@
 package sealed
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"sync/atomic"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // ControlTx is one transaction on the control plane. Its role has no right on any tenant table. The zero ControlTx
 // refuses everything, and so does one that escaped its function.
 type ControlTx struct {
 	plane pgx.Tx
-	ended atomic.Bool
+	stay  span
 }
 
 // Control runs fn in a transaction on the control plane and commits when it returns nil.
@@ -24,34 +25,51 @@ func (d *DB) Control(ctx context.Context, fn func(*ControlTx) error) (err error)
 	case isInWrite(ctx):
 		return ErrNested
 	}
-	conn, err := acquire(ctx, d.control)
+	var conn *pgxpool.Conn
+	tx := &ControlTx{}
+	err = again(ctx, func(ctx context.Context) (err error) {
+		conn, tx.plane, err = d.beginControl(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	defer func() { settle(conn, err) }()
-	inner, err := conn.BeginTx(ctx, writing)
-	if err != nil {
-		return fmt.Errorf("begin: %w", classify(err))
-	}
-	tx := &ControlTx{plane: inner}
 	defer func() {
-		tx.ended.Store(true)
-		_ = inner.Rollback(context.WithoutCancel(ctx)) // does nothing after COMMIT
+		failed := tx.stay.end()
+		_ = tx.plane.Rollback(context.WithoutCancel(ctx)) // does nothing after COMMIT
+		settle(conn, cmp.Or(failed, err))
 	}()
 	if err = fn(tx); err != nil {
 		return err
 	}
-	if err = inner.Commit(ctx); err != nil {
+	if err = tx.stay.end(); err != nil {
+		return err
+	}
+	if err = tx.plane.Commit(ctx); err != nil {
 		return fmt.Errorf("commit: %w", commitError(err))
 	}
 	return nil
 }
 
-func (t *ControlTx) usable() error {
-	if t == nil || t.plane == nil || t.ended.Load() {
-		return ErrClosed
+func (d *DB) beginControl(ctx context.Context) (*pgxpool.Conn, pgx.Tx, error) {
+	conn, err := acquire(ctx, d.control)
+	if err != nil {
+		return nil, nil, err
 	}
-	return nil
+	tx, err := conn.BeginTx(ctx, writing)
+	if err != nil {
+		settle(conn, err)
+		return nil, nil, fmt.Errorf("begin: %w", classify(err))
+	}
+	return conn, tx, nil
+}
+
+// hold is ErrClosed for a zero ControlTx and for one that escaped its function.
+func (t *ControlTx) hold() (release func(), err error) {
+	if t == nil || t.plane == nil {
+		return nil, ErrClosed
+	}
+	return t.stay.hold()
 }
 
 // Peek reads one row of the control plane in one round trip, outside a transaction; ErrNotFound when there is none.
@@ -59,41 +77,30 @@ func Peek[T any](ctx context.Context, d *DB, name, sql string, into *T, args ...
 	if isInWrite(ctx) {
 		return ErrNested
 	}
-	one, err := peek[T](ctx, d, sql, args)
-	if disconnected(err) && ctx.Err() == nil {
-		one, err = peek[T](ctx, d, sql, args) // a read can be sent twice
+	all, err := query[T](ctx, d.control, sql, args)
+	if err == nil && len(all) == 0 {
+		err = ErrNotFound
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, classify(err))
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	*into = one
+	*into = all[0]
 	return nil
-}
-
-func peek[T any](ctx context.Context, d *DB, sql string, args []any) (one T, err error) {
-	conn, err := acquire(ctx, d.control)
-	if err != nil {
-		return one, err
-	}
-	defer func() { settle(conn, err) }()
-	rows, err := conn.Query(ctx, sql, args...)
-	if err != nil {
-		return one, err
-	}
-	return pgx.CollectOneRow(rows, pgx.RowToStructByName[T])
 }
 
 // ControlList reads rows of the control plane.
 func ControlList[T any](ctx context.Context, t *ControlTx, name, sql string, into *[]T, args ...any) error {
-	if err := t.usable(); err != nil {
+	release, err := t.hold()
+	if err != nil {
 		return err
 	}
+	defer release()
 	rows, err := t.plane.Query(ctx, sql, args...)
 	if err == nil {
 		*into, err = pgx.CollectRows(rows, pgx.RowToStructByName[T])
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, classify(err))
+		return t.stay.fail(fmt.Errorf("%s: %w", name, classify(err)))
 	}
 	return nil
 }
@@ -121,9 +128,11 @@ type ControlEvent struct {
 
 // ControlChange is the only door for writing on the control plane: statements and their event in one round trip.
 func ControlChange(ctx context.Context, t *ControlTx, e ControlEvent, statements ...Statement) error {
-	if err := t.usable(); err != nil {
+	release, err := t.hold()
+	if err != nil {
 		return err
 	}
+	defer release()
 	id, err := uuid.NewV7()
 	if err != nil {
 		return err
@@ -133,7 +142,7 @@ func ControlChange(ctx context.Context, t *ControlTx, e ControlEvent, statements
 		b.Queue(s.sql, s.args...)
 	}
 	b.Queue(insertEvent, id, e.Name, nonEmpty(e.Person), nonZero(e.Tenant), RequestID(ctx), detail(e.Detail))
-	return execAll(ctx, t.plane, b, statements, e.Name)
+	return t.stay.fail(execAll(ctx, t.plane, b, statements, e.Name))
 }
 
 const insertEvent = `

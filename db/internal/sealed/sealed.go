@@ -66,12 +66,8 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	return d, nil
 }
 
-// idlePing is how long a connection may lie idle before it is tried with a round trip of its own. Shorter idle times
-// are trusted: a read that meets a dead connection is sent once more on another one.
-const idlePing = 30 * time.Second
-
 func newPool(ctx context.Context, c *pgxpool.Config) (*pgxpool.Pool, error) {
-	c.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool { return p.IdleDuration > idlePing }
+	c.ShouldPing = mustPing
 	pool, err := pgxpool.NewWithConfig(ctx, c)
 	if err != nil {
 		return nil, fmt.Errorf("sealed: %w", err)
@@ -143,8 +139,11 @@ func acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	}
-	return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	return nil, fmt.Errorf("%w: %w", errNoConnection, err)
 }
+
+// errNoConnection is an ErrUnavailable for which trying again at once is of no use.
+var errNoConnection = fmt.Errorf("no connection: %w", ErrUnavailable)
 
 // open queues what every tenant transaction starts with: the gate, and for a home outside public its search_path.
 // It is the one place that begins a tenant's context; a driver never does.
@@ -160,13 +159,6 @@ func (d *DB) open(b *pgx.Batch, t place.Tenant, home place.Home, readOnly bool) 
 	}
 }
 
-// follow reads the registry again after a refusal. It returns the tenant as it is now, and whether that differs from t:
-// a tenant that has just moved is followed, everybody else stays refused.
-func (d *DB) follow(ctx context.Context, t place.Tenant) (place.Tenant, bool) {
-	now, err := d.registry(ctx, d, t.ID)
-	return now, err == nil && now != t
-}
-
 // Places lists the names of the configured places.
 func (d *DB) Places() []string { return slices.Sorted(maps.Keys(d.tenant)) }
 
@@ -176,12 +168,10 @@ func Catalog[T any](ctx context.Context, d *DB, name, sql string, into *[]T, arg
 	if !ok {
 		return place.ErrUnknown
 	}
-	rows, err := pool.Query(ctx, sql, args...)
-	if err == nil {
-		*into, err = pgx.CollectRows(rows, pgx.RowToStructByName[T])
-	}
+	all, err := query[T](ctx, pool, sql, args)
 	if err != nil {
-		return fmt.Errorf("catalog of %s: %w", name, classify(err))
+		return fmt.Errorf("catalog of %s: %w", name, err)
 	}
+	*into = all
 	return nil
 }

@@ -1,10 +1,10 @@
 package sealed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -17,14 +17,15 @@ type Tx struct {
 	inner   pgx.Tx
 	admit   admission
 	audited bool
-	over    atomic.Bool
+	work    span
 }
 
 // writing is the isolation that the gate demands: an older snapshot could miss a flip of the fence.
 var writing = pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
 
 // Write runs fn in a transaction for a: BEGIN, the gate and the actor row in one round trip, then fn, then COMMIT. It
-// rolls back when fn fails or panics, when something was written without an audit row, and when COMMIT itself fails.
+// rolls back when fn fails or panics, when a statement failed although fn did not say so, when something was written
+// without an audit row, and when COMMIT itself fails.
 // It returns ErrRefused, ErrNotMember, ErrForbidden or ErrReadOnly without having called fn.
 func (d *DB) Write(ctx context.Context, a Actor, fn func(context.Context, *Tx) error) error {
 	switch {
@@ -33,43 +34,40 @@ func (d *DB) Write(ctx context.Context, a Actor, fn func(context.Context, *Tx) e
 	case isInWrite(ctx):
 		return ErrNested
 	}
-	err := d.write(ctx, a, fn)
-	if errors.Is(err, errNotBegun) {
-		if now, moved := d.follow(ctx, a.tenant); moved {
-			a.tenant = now
-			err = d.write(ctx, a, fn)
-		}
-	}
-	return err
-}
-
-// errNotBegun marks a refusal that came before fn was called, so that a tenant that has moved can be followed.
-var errNotBegun = fmt.Errorf("not begun: %w", ErrRefused)
-
-func (d *DB) write(ctx context.Context, a Actor, fn func(context.Context, *Tx) error) (err error) {
-	conn, tx, err := d.begin(ctx, a)
+	var (
+		conn *pgxpool.Conn
+		tx   *Tx
+	)
+	err := d.insist(ctx, &a, func(ctx context.Context) (err error) {
+		conn, tx, err = d.begin(ctx, a)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	committed := false
+	return tx.run(ctx, conn, fn)
+}
+
+// run calls fn and ends the transaction and the use of conn, whatever fn does.
+func (t *Tx) run(ctx context.Context, conn *pgxpool.Conn, fn func(context.Context, *Tx) error) (err error) {
 	defer func() {
-		tx.over.Store(true)
-		if !committed {
-			// Also on panic. A failed rollback closes the connection; err says why we are here.
-			_ = tx.inner.Rollback(context.WithoutCancel(ctx))
-		}
-		settle(conn, err)
+		failed := t.work.end()
+		// Also on panic; it does nothing after COMMIT. A failed rollback closes the connection.
+		_ = t.inner.Rollback(context.WithoutCancel(ctx))
+		settle(conn, cmp.Or(failed, err))
 	}()
-	if err = fn(inWrite(ctx), tx); err != nil {
+	if err = fn(inWrite(ctx), t); err != nil {
 		return err
 	}
-	if err = tx.checkAudited(ctx); err != nil {
+	if err = t.work.end(); err != nil {
 		return err
 	}
-	if err = tx.inner.Commit(ctx); err != nil {
+	if err = t.checkAudited(ctx); err != nil {
+		return err
+	}
+	if err = t.inner.Commit(ctx); err != nil {
 		return fmt.Errorf("commit: %w", commitError(err))
 	}
-	committed = true
 	return nil
 }
 
@@ -109,8 +107,6 @@ func (d *DB) begin(ctx context.Context, a Actor) (*pgxpool.Conn, *Tx, error) {
 
 func (t *Tx) mayWrite() error {
 	switch {
-	case errors.Is(t.admit.err, ErrRefused):
-		return errNotBegun
 	case t.admit.err != nil:
 		return t.admit.err
 	case !mayWrite(t.admit.member.State):
@@ -135,12 +131,12 @@ func (t *Tx) Tenant() uuid.UUID {
 	return t.admit.actor.tenant.ID
 }
 
-// usable answers ErrClosed for a zero Tx and for one that escaped its function.
-func (t *Tx) usable() error {
-	if t == nil || t.inner == nil || t.over.Load() {
-		return ErrClosed
+// hold is ErrClosed for a zero Tx and for one that escaped its function.
+func (t *Tx) hold() (release func(), err error) {
+	if t == nil || t.inner == nil {
+		return nil, ErrClosed
 	}
-	return nil
+	return t.work.hold()
 }
 
 // Find reads at most one row in the transaction; ErrNotFound when there is none. $1 is the tenant, args begin at $2.
@@ -158,15 +154,17 @@ func Find[T any](ctx context.Context, t *Tx, name, sql string, into *T, args ...
 
 // FindAll reads rows in the transaction. $1 is the tenant, args begin at $2.
 func FindAll[T any](ctx context.Context, t *Tx, name, sql string, into *[]T, args ...any) error {
-	if err := t.usable(); err != nil {
+	release, err := t.hold()
+	if err != nil {
 		return err
 	}
+	defer release()
 	rows, err := t.inner.Query(ctx, sql, append([]any{t.Tenant()}, args...)...)
 	if err == nil {
 		*into, err = pgx.CollectRows(rows, pgx.RowToStructByName[T])
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, classify(err))
+		return t.work.fail(fmt.Errorf("%s: %w", name, classify(err)))
 	}
 	return nil
 }

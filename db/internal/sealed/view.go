@@ -19,7 +19,7 @@ type View struct {
 	entry  admission
 	queue  []queued
 	loaded bool
-	left   bool
+	visit  span
 }
 
 // queued is one query with what becomes of its rows. scan must not fail for a missing row: any error in a batch makes
@@ -41,10 +41,11 @@ func (d *DB) Read(ctx context.Context, a Actor, fn func(*View) error) error {
 		return ErrNested
 	}
 	v := &View{store: d, ctx: ctx, entry: admission{actor: a}}
-	defer func() { v.left = true }()
+	defer v.visit.end() // also on panic
 	if err := fn(v); err != nil {
 		return err
 	}
+	_ = v.visit.end() // a View has no failures of its own: Load returns them
 	if !v.loaded || len(v.queue) > 0 {
 		return ErrNotLoaded
 	}
@@ -55,22 +56,22 @@ func (d *DB) Read(ctx context.Context, a Actor, fn func(*View) error) error {
 // ErrNotMember or ErrForbidden before any result counts, ErrNotFound when a queued Get found nothing, ErrBusy and
 // ErrUnavailable when trying again may help.
 func (v *View) Load() error {
-	if v == nil || v.store == nil || v.left {
-		return ErrClosed
+	release, err := v.hold()
+	if err != nil {
+		return err
 	}
+	defer release()
 	queue := v.queue
 	v.queue, v.loaded = nil, true
-	err := v.send(queue)
-	if errors.Is(err, ErrUnavailable) && v.ctx.Err() == nil {
-		err = v.send(queue) // a read can be sent twice; the pool's dead connections are gone by now
+	return v.store.insist(v.ctx, &v.entry.actor, func(ctx context.Context) error { return v.send(ctx, queue) })
+}
+
+// hold is ErrClosed for a zero View and for one that escaped its function.
+func (v *View) hold() (release func(), err error) {
+	if v == nil || v.store == nil {
+		return nil, ErrClosed
 	}
-	if errors.Is(err, ErrRefused) {
-		if now, moved := v.store.follow(v.ctx, v.entry.actor.tenant); moved {
-			v.entry.actor.tenant = now
-			err = v.send(queue)
-		}
-	}
-	return err
+	return v.visit.hold()
 }
 
 // Member is the actor as its tenant has it; zero before Load.
@@ -89,9 +90,9 @@ func (v *View) Tenant() uuid.UUID {
 	return v.entry.actor.tenant.ID
 }
 
-func (v *View) send(queue []queued) error {
+func (v *View) send(ctx context.Context, queue []queued) error {
 	t := v.entry.actor.tenant
-	conn, home, err := v.store.connect(v.ctx, t)
+	conn, home, err := v.store.connect(ctx, t)
 	if err != nil {
 		return homeless(err)
 	}
@@ -101,7 +102,7 @@ func (v *View) send(queue []queued) error {
 	for _, q := range queue {
 		b.Queue(q.sql, q.args...).Query(v.admitted(q.scan))
 	}
-	err = conn.SendBatch(v.ctx, b).Close()
+	err = conn.SendBatch(ctx, b).Close()
 	settle(conn, err)
 	if err != nil {
 		return fmt.Errorf("view of %d queries%s: %w", len(queue), names(queue), classify(err))
@@ -189,9 +190,11 @@ func Values[T any](v *View, name, sql string, into *[]T, args ...any) {
 
 // add binds the tenant as $1. On a View that is not in its function it is dropped; Load reports that.
 func (v *View) add(q queued) {
-	if v == nil || v.store == nil || v.left {
+	release, err := v.hold()
+	if err != nil {
 		return
 	}
+	defer release()
 	q.args = append([]any{v.entry.actor.tenant.ID}, q.args...)
 	v.queue = append(v.queue, q)
 }

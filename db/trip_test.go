@@ -1,0 +1,156 @@
+package db_test
+
+import (
+	"context"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"upwork-ai-agent/db"
+	"upwork-ai-agent/db/control"
+	"upwork-ai-agent/db/dbtest"
+	"upwork-ai-agent/db/job"
+)
+
+// wire counts round trips: how often something was sent and then waited for, on all connections together.
+type wire struct{ trips atomic.Int64 }
+
+// tune lets a pool dial through w, with one connection: what it has prepared is prepared for the next transaction too.
+func (w *wire) tune(c *pgxpool.Config) {
+	dial := c.ConnConfig.DialFunc
+	c.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		return &counted{Conn: conn, wire: w}, err
+	}
+	c.MaxConns = 1
+}
+
+// counted is one connection of a wire.
+type counted struct {
+	net.Conn
+	wire *wire
+	sent atomic.Bool // something that has not been answered yet
+}
+
+func (c *counted) Write(b []byte) (int, error) {
+	c.sent.Store(true)
+	return c.Conn.Write(b)
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n > 0 && c.sent.Swap(false) {
+		c.wire.trips.Add(1)
+	}
+	return n, err
+}
+
+// during counts the trips of fn once it is warm: pgx describes a statement when a connection meets it first.
+func (w *wire) during(t *testing.T, fn func() error) int64 {
+	t.Helper()
+	for range 2 {
+		if err := fn(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := w.trips.Load()
+	if err := fn(); err != nil {
+		t.Fatal(err)
+	}
+	return w.trips.Load() - before
+}
+
+func TestAWarmPageIsTwoRoundTripsAndAWarmWriteThree(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Own(t)
+	n := d.NewTenant(t)
+	id := importOne(t, n)
+	sid, owner := control.NewSID(), n.Members[db.Owner]
+	err := d.DB.Control(t.Context(), func(tx *db.ControlTx) error {
+		return control.SignIn(t.Context(), tx, sid, control.Person{ClerkUser: owner, ClerkSession: "sess_1"}, time.Now())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &wire{}
+	tuned := d.Tuned(t, w.tune)
+
+	steps := []struct {
+		name  string
+		trips int64
+		do    func() error
+	}{
+		{"the session, its tenant and the switcher", 1, func() error {
+			s, err := control.LoadSession(t.Context(), tuned, sid, n.ID)
+			if err == nil && s.Tenant != n.Tenant {
+				t.Errorf("session in %v", s.Tenant)
+			}
+			return err
+		}},
+		{"the jobs page", 1, func() error {
+			var rows []job.Row
+			err := tuned.Read(t.Context(), n.Actor(db.Owner), func(v *db.View) error {
+				job.List(v, job.Filter{}, &rows)
+				return v.Load()
+			})
+			if len(rows) != 1 {
+				t.Errorf("%d jobs", len(rows))
+			}
+			return err
+		}},
+		{"a page of three queries", 1, func() error {
+			var (
+				j    job.Job
+				seen []job.Sighting
+				rows []job.Row
+			)
+			return tuned.Read(t.Context(), n.Actor(db.Viewer), func(v *db.View) error {
+				job.Get(v, id, &j)
+				job.Sightings(v, id, &seen)
+				job.List(v, job.Filter{Query: "saas"}, &rows)
+				return v.Load()
+			})
+		}},
+		{"a row that is not there", 1, func() error {
+			var j job.Job
+			err := tuned.Read(t.Context(), n.Actor(db.Viewer), func(v *db.View) error {
+				job.Get(v, uuid.New(), &j)
+				return v.Load()
+			})
+			return expect(t, err, db.ErrNotFound)
+		}},
+		{"somebody who is not a member", 1, func() error {
+			var rows []job.Row
+			err := tuned.Read(t.Context(), db.NewMember(n.Tenant, "user_stranger", db.Viewer), func(v *db.View) error {
+				job.List(v, job.Filter{}, &rows)
+				return v.Load()
+			})
+			return expect(t, err, db.ErrNotMember)
+		}},
+		{"a write of one change", 3, func() error {
+			return tuned.Write(t.Context(), n.Actor(db.MemberRole), func(ctx context.Context, tx *db.Tx) error {
+				return job.Move(ctx, tx, job.Job{ID: id}, job.Shortlisted, "")
+			})
+		}},
+		{"a write that looks first", 4, func() error {
+			return tuned.Write(t.Context(), n.Actor(db.MemberRole), func(ctx context.Context, tx *db.Tx) error {
+				j, err := job.Lock(ctx, tx, id)
+				if err != nil {
+					return err
+				}
+				return job.Move(ctx, tx, j, job.Skipped, "")
+			})
+		}},
+	}
+	for _, s := range steps { // one after the other: they share the wire
+		t.Run(s.name, func(t *testing.T) {
+			if got := w.during(t, s.do); got != s.trips {
+				t.Errorf("%d round trips, not %d", got, s.trips)
+			}
+		})
+	}
+}
