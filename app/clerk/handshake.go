@@ -107,7 +107,7 @@ func (c *Client) openHandshake(ctx context.Context, token string) ([]string, err
 	if err != nil {
 		return nil, err
 	}
-	key, err := c.key(ctx, h.KeyID)
+	key, err := c.key(ctx, token, h.KeyID)
 	if err != nil {
 		return nil, err
 	}

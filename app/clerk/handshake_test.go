@@ -87,6 +87,12 @@ func TestAHandshakeThatDoesNotHoldSignsNobodyInAndSaysWhyToTheLog(t *testing.T) 
 	session := "__session=" + token(t, good(nil), nil)
 	type headers = map[jose.HeaderKey]any
 	right := payload(t, nil, session)
+	i.mux.HandleFunc("GET /v1/", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.String() != "/v1/clients/handshake_payload?nonce=unknown" {
+			t.Errorf("asked for %s", r.URL)
+		}
+		w.WriteHeader(http.StatusNotFound)
+	})
 	for name, r := range map[string]*http.Request{
 		"a payload from a template":           back(i, handshakeToken, payload(t, headers{"cat": "cl_B7d4PD222AAA"}, session)),
 		"a payload of another key":            back(i, handshakeToken, payload(t, headers{"kid": "ins_2"}, session)),

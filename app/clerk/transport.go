@@ -76,8 +76,7 @@ func hardened(client *http.Client) *http.Client {
 	if client != nil && client.Timeout > 0 {
 		timeout = client.Timeout
 	}
-	return &http.Client{Transport: transport{base}, Timeout: timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{Transport: transport{base}, Timeout: timeout}
 }
 
 // transport caps bodies, keeps statuses, and tries a GET again when Clerk asks to, or fails.

@@ -46,8 +46,12 @@ func TestWhatClerkAnswersIsSortedForPeople(t *testing.T) {
 				io.WriteString(w, tt.body)
 			})
 
+			began := time.Now()
 			_, err := i.Person(t.Context(), "user_1")
 
+			if waited := time.Since(began); waited > 5*time.Second {
+				t.Errorf("kept a person waiting for %v", waited)
+			}
 			if tries.Load() != tt.tries {
 				t.Errorf("tried %d times, want %d", tries.Load(), tt.tries)
 			}

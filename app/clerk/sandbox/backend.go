@@ -244,13 +244,15 @@ func (d *saved) freeSlug(name string) string {
 	if base == "" {
 		base = "organization"
 	}
+	taken := map[string]bool{}
+	for _, o := range d.Organizations {
+		taken[o.Slug] = true
+	}
 	slug := base
-	for i := 2; ; i++ {
-		if _, taken := d.organization(slug); !taken {
-			return slug
-		}
+	for i := 2; taken[slug]; i++ {
 		slug = base + "-" + strconv.Itoa(i)
 	}
+	return slug
 }
 
 func (s *Server) getSession(r *http.Request) (any, *apiError) {
