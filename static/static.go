@@ -66,6 +66,11 @@ func Handler() http.Handler {
 			http.Error(w, "There is no such file.", http.StatusNotFound)
 			return
 		}
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "This file can only be read.", http.StatusMethodNotAllowed)
+			return
+		}
 		w.Header().Set("Content-Type", f.kind)
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
