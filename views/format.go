@@ -3,6 +3,7 @@ package views
 import (
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf16"
 
@@ -12,113 +13,163 @@ import (
 
 	"upwork-ai-agent/db"
 	"upwork-ai-agent/db/job"
-	"upwork-ai-agent/db/place"
 	"upwork-ai-agent/db/proposal"
 )
 
-// The words of the enums, each in one table.
-var (
-	contractNames   = map[job.Contract]string{"": "Pay unknown", job.Hourly: "Hourly", job.Fixed: "Fixed price"}
-	experienceNames = map[job.Experience]string{job.Entry: "Entry level", job.Intermediate: "Intermediate", job.Expert: "Expert"}
-	durationNames   = map[job.Duration]string{job.UnderOneMonth: "Less than 1 month", job.OneToThree: "1 to 3 months", job.ThreeToSix: "3 to 6 months", job.OverSixMonths: "More than 6 months"}
-	workloadNames   = map[job.Workload]string{job.Under30: "Less than 30 hrs/week", job.Over30: "30+ hrs/week", job.Unsure: "Hours not sure"}
-	triageNames     = map[job.Triage]string{job.New: "New", job.Shortlisted: "Shortlisted", job.Drafting: "Drafting", job.Applied: "Applied", job.Skipped: "Skipped", job.Archived: "Archived"}
-	triageActions   = map[job.Triage]string{job.New: "Back to new", job.Shortlisted: "Shortlist", job.Drafting: "Mark as drafting", job.Applied: "Mark as applied", job.Skipped: "Skip", job.Archived: "Archive"}
-	outcomeNames    = map[job.Outcome]string{job.RowNew: "New", job.RowUpdated: "Updated", job.RowSame: "Known already", job.RowFailed: "Not usable"}
-	statusNames     = map[proposal.Status]string{proposal.Draft: "Draft", proposal.InReview: "In review", proposal.Approved: "Approved", proposal.Submitted: "Submitted", proposal.Viewed: "Viewed",
-		proposal.Interview: "Interview", proposal.Offer: "Offer", proposal.Hired: "Hired", proposal.Declined: "Declined", proposal.Withdrawn: "Withdrawn", proposal.Archived: "Archived"}
-	statusActions = map[proposal.Status]string{proposal.Draft: "Back to draft", proposal.InReview: "Send to review", proposal.Approved: "Approve", proposal.Submitted: "I sent it on Upwork", proposal.Viewed: "Client viewed it",
-		proposal.Interview: "Interview", proposal.Offer: "Offer received", proposal.Hired: "Hired", proposal.Declined: "Declined", proposal.Withdrawn: "Withdraw", proposal.Archived: "Archive"}
-	roleNames  = map[db.Role]string{db.Owner: "Owner", db.Admin: "Admin", db.Manager: "Manager", db.MemberRole: "Member", db.Viewer: "Viewer"}
-	stateNames = map[place.State]string{place.Active: "", place.Copying: "", place.ReadOnly: "read only", place.Suspended: "suspended", place.Incoming: "not open yet", place.Moved: "moved", place.Erasing: "being erased"}
-	eventNames = map[string]string{"job.triaged": "Triage", "jobs.imported": "Imported"}
-)
-
-// ages are the choices of the age filter, in days.
-var ages = []struct{ Value, Name string }{{"1", "24 hours"}, {"3", "3 days"}, {"7", "7 days"}, {"14", "14 days"}, {"30", "30 days"}}
-
-// StatusName is what a status is called.
-func StatusName(s proposal.Status) string { return statusNames[s] }
-
-// dollars is an amount of cents, with thousands separated, and cents only where there are some.
-func dollars(cents int64) string {
-	s := strconv.FormatInt(cents/100, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
+// appendGrouped adds a number with its thousands separated.
+func appendGrouped(b []byte, n int64) []byte {
+	if n < 1000 {
+		return strconv.AppendInt(b, n, 10)
 	}
-	if c := cents % 100; c != 0 {
-		s += "." + strconv.FormatInt(100+c, 10)[1:]
-	}
-	return "$" + s
+	b = append(appendGrouped(b, n/1000), ',')
+	return append(b, strconv.FormatInt(1000+n%1000, 10)[1:]...)
 }
 
-// pay is what a job pays.
-func pay(contract job.Contract, low, high, budget *int64) string {
+// grouped is a number with its thousands separated.
+func grouped(n int) string { return string(appendGrouped(nil, int64(n))) }
+
+// appendDollars adds an amount of cents, with the cents only where there are some.
+func appendDollars(b []byte, cents int64) []byte {
+	b = appendGrouped(append(b, '$'), cents/100)
+	if c := cents % 100; c != 0 {
+		b = append(b, '.', byte('0'+c/10), byte('0'+c%10))
+	}
+	return b
+}
+
+// dollars is an amount of cents: "$1,250", "$62.50".
+func dollars(cents int64) string { return string(appendDollars(nil, cents)) }
+
+// money is an amount of cents with what follows it, or unknown.
+func money(cents *int64, unit string) string {
+	if cents == nil {
+		return "unknown"
+	}
+	return dollars(*cents) + unit
+}
+
+// floor marks an amount that is only a lower bound.
+func floor(is bool) string {
+	if is {
+		return "+"
+	}
+	return ""
+}
+
+// appendPay adds what a job pays.
+func appendPay(b []byte, contract job.Contract, low, high, budget *int64) []byte {
 	switch {
 	case low != nil && high != nil && *low != *high:
-		return dollars(*low) + "–" + dollars(*high) + "/h"
-	case high != nil:
-		return dollars(*high) + "/h"
+		b = append(appendDollars(b, *low), "–"...)
+		return append(appendDollars(b, *high), "/h"...)
+	case high != nil && low == nil:
+		return append(appendDollars(append(b, "up to "...), *high), "/h"...)
+	case low != nil && high == nil:
+		return append(appendDollars(append(b, "from "...), *low), "/h"...)
 	case low != nil:
-		return dollars(*low) + "/h"
+		return append(appendDollars(b, *low), "/h"...)
 	case budget != nil:
-		return dollars(*budget) + " fixed"
+		return append(appendDollars(b, *budget), " fixed"...)
 	}
-	return payUnknown[contract]
+	return append(b, payUnknown[contract]...)
 }
 
-var payUnknown = map[job.Contract]string{"": "Pay unknown", job.Hourly: "Hourly, rate unknown", job.Fixed: "Fixed, budget unknown"}
+// pay is what a job pays: "$45–$70/h", "$1,250 fixed".
+func pay(contract job.Contract, low, high, budget *int64) string {
+	return string(appendPay(nil, contract, low, high, budget))
+}
 
-// spent is what a client has spent on Upwork.
-func spent(cents *int64, floor bool) string {
+// bid is what a proposal asks for.
+func bid(kind proposal.Bid, cents *int64) string {
 	if cents == nil {
-		return "spend unknown"
+		return "Bid: not decided"
 	}
-	var s string
-	switch d := *cents / 100; {
-	case d >= 1_000_000:
-		s = "$" + strconv.FormatInt(d/1_000_000, 10) + "M"
-	case d >= 10_000:
-		s = "$" + strconv.FormatInt(d/1000, 10) + "K"
-	default:
-		s = dollars(d * 100)
-	}
-	if floor {
-		s += "+"
-	}
-	return s + " spent"
+	return "Bid: " + dollars(*cents) + bidUnits[kind]
 }
 
-// band is how many proposals a job has.
-func band(low, high *int) string {
+// appendSpent adds what a client has spent, to the precision of a list: never more than it was.
+func appendSpent(b []byte, cents *int64, lowerBound bool) []byte {
+	if cents == nil {
+		return append(b, "spend unknown"...)
+	}
+	switch whole := *cents / 100; {
+	case whole >= 1_000_000:
+		b = append(appendTenths(append(b, '$'), whole/100_000), 'M')
+	case whole >= 10_000:
+		b = append(appendTenths(append(b, '$'), whole/100), 'K')
+	default:
+		b = appendDollars(b, whole*100)
+	}
+	return append(append(b, floor(lowerBound)...), " spent"...)
+}
+
+// appendTenths adds a number of tenths, without ".0" and without a fraction that no longer matters.
+func appendTenths(b []byte, n int64) []byte {
+	b = appendGrouped(b, n/10)
+	if n < 1000 && n%10 != 0 {
+		b = append(b, '.', byte('0'+n%10))
+	}
+	return b
+}
+
+// spent is what a client has spent on Upwork: "$12.5K+ spent".
+func spent(cents *int64, lowerBound bool) string { return string(appendSpent(nil, cents, lowerBound)) }
+
+// appendBand adds how many proposals a job has.
+func appendBand(b []byte, low, high *int) []byte {
+	most := 0
 	switch {
 	case low == nil && high == nil:
-		return "proposals unknown"
+		return append(b, "proposals unknown"...)
 	case high == nil:
-		return strconv.Itoa(*low) + "+ proposals"
-	case low == nil || *low == 0 && *high > 0:
-		return "up to " + strconv.Itoa(*high) + " proposals"
-	case *low == *high:
-		return strconv.Itoa(*low) + " proposals"
+		return append(strconv.AppendInt(b, int64(*low), 10), "+ proposals"...)
+	case (low == nil || *low == 0) && *high > 0:
+		b = append(b, "up to "...)
+	case low != nil && *low != *high:
+		b = append(strconv.AppendInt(b, int64(*low), 10), " to "...)
 	}
-	return strconv.Itoa(*low) + " to " + strconv.Itoa(*high) + " proposals"
+	most = *high
+	b = append(strconv.AppendInt(b, int64(most), 10), " proposal"...)
+	if most != 1 {
+		b = append(b, 's')
+	}
+	return b
 }
 
-var regions = display.English.Regions()
+// band is how many proposals a job has: "10 to 15 proposals".
+func band(low, high *int) string { return string(appendBand(nil, low, high)) }
+
+// countries are the names of all regions that have a code of two letters.
+var countries = sync.OnceValue(func() map[string]string {
+	names, all := display.English.Regions(), make(map[string]string, 300)
+	for first := 'A'; first <= 'Z'; first++ {
+		for second := 'A'; second <= 'Z'; second++ {
+			code := string([]rune{first, second})
+			if r, err := language.ParseRegion(code); err == nil && r.IsCountry() {
+				all[code] = names.Name(r)
+			}
+		}
+	}
+	return all
+})
 
 // country is a country's name; its code when there is no name for it.
 func country(code string) string {
 	if code == "" {
 		return "Country unknown"
 	}
-	r, err := language.ParseRegion(code)
-	if err != nil {
-		return code
-	}
-	if name := regions.Name(r); name != "" {
+	if name := countries()[code]; name != "" {
 		return name
 	}
 	return code
+}
+
+// location is a client's country, and city where it is known.
+func location(code, city string) string {
+	if city == "" {
+		return country(code)
+	}
+	return country(code) + ", " + city
 }
 
 // verified says what is known of a client's payment method.
@@ -132,61 +183,54 @@ func verified(v *bool) string {
 	return "not verified"
 }
 
-// number is a count, or unknown.
-func number(n *int) string {
+// number is a count with what follows it, or unknown.
+func number(n *int, unit string) string {
 	if n == nil {
 		return "unknown"
 	}
-	return strconv.Itoa(*n)
+	return grouped(*n) + unit
 }
 
-// rating is a client's rating in stars.
-func rating(hundredths *int) string {
+// rating is a client's rating in stars, with the number of reviews behind it.
+func rating(hundredths, reviews *int) string {
 	if hundredths == nil {
 		return "unknown"
 	}
-	return strconv.FormatFloat(float64(*hundredths)/100, 'f', 2, 64) + " of 5"
+	stars := strconv.FormatFloat(float64(*hundredths)/100, 'f', 2, 64) + " of 5"
+	switch {
+	case reviews == nil:
+		return stars
+	case *reviews == 1:
+		return stars + ", 1 review"
+	}
+	return stars + ", " + grouped(*reviews) + " reviews"
 }
 
-// unit is what stands behind a value that is known.
-func unit(known bool, s string) string {
-	if known {
-		return s
+// appendAgo adds a time as people say it: "5 min ago", "3 h ago", "2 d ago", then the day.
+func appendAgo(b []byte, t, now time.Time) []byte {
+	n, unit := now.Sub(t), ""
+	switch {
+	case n < time.Minute:
+		return append(b, "just now"...)
+	case n < time.Hour:
+		n, unit = n/time.Minute, " min ago"
+	case n < 24*time.Hour:
+		n, unit = n/time.Hour, " h ago"
+	case n < 30*24*time.Hour:
+		n, unit = n/(24*time.Hour), " d ago"
+	default:
+		return t.UTC().AppendFormat(b, "2 Jan 2006")
 	}
-	return ""
-}
-
-// location is a client's country, and city where it is known.
-func location(code, city string) string { return country(code) + unit(city != "", ", "+city) }
-
-// money is an amount, or unknown.
-func money(cents *int64) string {
-	if cents == nil {
-		return "unknown"
-	}
-	return dollars(*cents)
+	return append(strconv.AppendInt(b, int64(n), 10), unit...)
 }
 
 // ago is a time as people say it; the exact one stands beside it in the time element.
-func ago(t, now time.Time) string {
-	d := now.Sub(t)
-	for _, step := range []struct {
-		under time.Duration
-		unit  time.Duration
-		name  string
-	}{{time.Hour, time.Minute, "min"}, {24 * time.Hour, time.Hour, "h"}, {30 * 24 * time.Hour, 24 * time.Hour, "d"}} {
-		if d < time.Minute {
-			return "just now"
-		}
-		if d < step.under {
-			return strconv.FormatInt(int64(d/step.unit), 10) + " " + step.name + " ago"
-		}
-	}
-	return t.Format("2 Jan 2006")
-}
+func ago(t, now time.Time) string { return string(appendAgo(nil, t, now)) }
 
-// exact is a time to the minute, in UTC.
-func exact(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") }
+// exactLayout is a time to the minute, which is UTC's.
+const exactLayout = "2 Jan 2006, 15:04 UTC"
+
+func exact(t time.Time) string { return t.UTC().Format(exactLayout) }
 
 func machine(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
@@ -201,9 +245,6 @@ func length(s string) int {
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// grouped is a number with thousands separated.
-func grouped(n int) string { return dollars(int64(n) * 100)[1:] }
-
 // accents are the classes of an organization's colour.
 var accents = [12]string{"accent-0", "accent-1", "accent-2", "accent-3", "accent-4", "accent-5", "accent-6", "accent-7", "accent-8", "accent-9", "accent-10", "accent-11"}
 
@@ -215,7 +256,7 @@ func (f JobsFilter) active() bool {
 	return f.Query+f.Contract+f.MinPay+f.Country+f.Age != ""
 }
 
-// moves are the states of triage that a person may choose from where a job is. Applied follows from sending a proposal.
+// triageMoves are the states of triage that a person may choose from where a job is. Applied follows from sending a proposal.
 func triageMoves(from job.Triage) []job.Triage {
 	var to []job.Triage
 	for _, t := range job.Triages {
@@ -228,21 +269,3 @@ func triageMoves(from job.Triage) []job.Triage {
 
 // canWrite tells whether the member may change anything.
 func (s Shell) canWrite() bool { return s.Role.AtLeast(db.MemberRole) }
-
-// eventName is what an audit row's event is called.
-func eventName(event string) string {
-	if name, ok := eventNames[event]; ok {
-		return name
-	}
-	return event
-}
-
-// moved is the change that an audit row tells of, when it is a move.
-func moved(detail map[string]any) string {
-	from, _ := detail["from"].(string)
-	to, _ := detail["to"].(string)
-	if to == "" {
-		return ""
-	}
-	return triageNames[job.Triage(from)] + " → " + triageNames[job.Triage(to)]
-}

@@ -29,14 +29,14 @@ func upworkURL(s string) (templ.SafeURL, bool) {
 
 // filterURL is the jobs list with this filter, at another state of triage.
 func (f JobsFilter) filterURL(triage string) templ.SafeURL {
-	q := url.Values{}
-	for name, v := range map[string]string{"q": f.Query, "triage": triage, "contract": f.Contract, "pay": f.MinPay, "country": f.Country, "age": f.Age} {
-		if v != "" {
-			q.Set(name, v)
+	b := make([]byte, 0, 128)
+	for _, field := range [...][2]string{{"q", f.Query}, {"triage", triage}, {"contract", f.Contract}, {"pay", f.MinPay}, {"country", f.Country}, {"age", f.Age}} {
+		if field[1] != "" {
+			b = append(append(append(append(b, '&'), field[0]...), '='), url.QueryEscape(field[1])...)
 		}
 	}
-	if len(q) == 0 {
+	if len(b) == 0 {
 		return "/jobs"
 	}
-	return templ.SafeURL("/jobs?" + q.Encode())
+	return templ.SafeURL("/jobs?" + string(b[1:]))
 }

@@ -1,0 +1,120 @@
+package views
+
+import (
+	"context"
+	"io"
+
+	"github.com/a-h/templ"
+
+	"upwork-ai-agent/db/job"
+)
+
+// rowSkills is how many skills a row of the jobs list shows.
+const rowSkills = 5
+
+// badges are the marks of the states of triage.
+var badges = map[job.Triage]literal{
+	job.New:         `<span class="badge new">New</span>`,
+	job.Shortlisted: `<span class="badge good">Shortlisted</span>`,
+	job.Drafting:    `<span class="badge busy">Drafting</span>`,
+	job.Applied:     `<span class="badge done">Applied</span>`,
+	job.Skipped:     `<span class="badge">Skipped</span>`,
+	job.Archived:    `<span class="badge">Archived</span>`,
+}
+
+// triageBadge names a state of triage.
+func triageBadge(t job.Triage) templ.Component {
+	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		_, err := io.WriteString(w, string(badges[t]))
+		return err
+	})
+}
+
+// payments say what is known of a client's way to pay.
+var payments = map[string]literal{
+	"verified":     `<span>payment verified</span>`,
+	"not verified": `<span class="warn">payment not verified</span>`,
+	"unknown":      `<span>payment unknown</span>`,
+}
+
+// jobRows are the rows of the jobs list, written by hand: this is the one place where the allocations of a component show.
+func jobRows(p *JobsPage) templ.Component {
+	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		m := make(markup, 0, 1024*len(p.Rows))
+		for i := range p.Rows {
+			m.jobRow(&p.Rows[i], p)
+		}
+		_, err := w.Write(m)
+		return err
+	})
+}
+
+func (m *markup) jobRow(r *job.Row, p *JobsPage) {
+	m.html(`<li class="row"><div class="main"><h2><a href="/jobs/`)
+	m.id(r.ID)
+	m.html(`">`)
+	m.text(r.Title)
+	m.html(`</a></h2>`)
+	m.jobFacts(r, p)
+	m.html(`<p class="snippet">`)
+	m.text(r.Snippet)
+	m.html(`</p>`)
+	m.skills(r.Skills)
+	m.html(`</div><div class="side">`)
+	m.html(badges[r.Triage])
+	if p.canWrite() && (r.Triage == job.New || r.Triage == job.Shortlisted) {
+		m.triageForm(r, p)
+	}
+	m.html(`</div></li>`)
+}
+
+// jobFacts is the line that a person decides by.
+func (m *markup) jobFacts(r *job.Row, p *JobsPage) {
+	m.html(`<p class="facts"><strong>`)
+	*m = appendPay(*m, r.Contract, r.HourlyMin, r.HourlyMax, r.Budget)
+	m.html(`</strong> <span>`)
+	m.text(experience(r.Experience))
+	m.html(`</span> <span>`)
+	m.text(country(r.Country))
+	m.html(`</span> <span>`)
+	*m = appendSpent(*m, r.Spent, r.SpentFloor)
+	m.html(`</span> `)
+	m.html(payments[verified(r.PaymentVerified)])
+	m.html(` <span>`)
+	*m = appendBand(*m, r.ProposalsMin, r.ProposalsMax)
+	m.html(`</span> `)
+	m.time(r.PostedAt, p.Now)
+	m.html(`</p>`)
+}
+
+func (m *markup) skills(skills []string) {
+	if len(skills) == 0 {
+		return
+	}
+	m.html(`<ul class="skills" aria-label="Skills">`)
+	for _, s := range skills[:min(len(skills), rowSkills)] {
+		m.html(`<li>`)
+		m.text(s)
+		m.html(`</li>`)
+	}
+	m.html(`</ul>`)
+}
+
+// triageForm is for the two decisions that are made from the list. Its buttons name the job for who does not see the row.
+func (m *markup) triageForm(r *job.Row, p *JobsPage) {
+	m.html(`<form method="post" action="/jobs/`)
+	m.id(r.ID)
+	m.html(`/triage"><input type="hidden" name="tenant" value="`)
+	m.id(p.Tenant)
+	m.html(`"><input type="hidden" name="return_to" value="`)
+	m.text(p.Return)
+	m.html(`">`)
+	if r.Triage == job.New {
+		m.html(`<button type="submit" name="to" value="shortlisted">Shortlist<span class="hidden"> `)
+		m.text(r.Title)
+		m.html(`</span></button>`)
+	}
+	m.html(`<button type="submit" name="to" value="skipped">Skip<span class="hidden"> `)
+	m.text(r.Title)
+	m.html(`</span></button></form>`)
+}

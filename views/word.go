@@ -1,0 +1,81 @@
+package views
+
+import (
+	"strconv"
+	"strings"
+
+	"upwork-ai-agent/db"
+	"upwork-ai-agent/db/job"
+	"upwork-ai-agent/db/place"
+	"upwork-ai-agent/db/proposal"
+)
+
+// The words of the enums, each in one table.
+var (
+	contractNames   = map[job.Contract]string{"": "Contract unknown", job.Hourly: "Hourly", job.Fixed: "Fixed price"}
+	payUnknown      = map[job.Contract]string{"": "Pay unknown", job.Hourly: "Hourly, rate unknown", job.Fixed: "Fixed, budget unknown"}
+	experienceNames = map[job.Experience]string{job.Entry: "Entry level", job.Intermediate: "Intermediate", job.Expert: "Expert"}
+	durationNames   = map[job.Duration]string{"": "unknown", job.UnderOneMonth: "Less than 1 month", job.OneToThree: "1 to 3 months", job.ThreeToSix: "3 to 6 months", job.OverSixMonths: "More than 6 months"}
+	workloadNames   = map[job.Workload]string{"": "unknown", job.Under30: "Less than 30 hrs/week", job.Over30: "30+ hrs/week", job.Unsure: "Hours not sure"}
+	triageNames     = map[job.Triage]string{job.New: "New", job.Shortlisted: "Shortlisted", job.Drafting: "Drafting", job.Applied: "Applied", job.Skipped: "Skipped", job.Archived: "Archived"}
+	triageActions   = map[job.Triage]string{job.New: "Back to new", job.Shortlisted: "Shortlist", job.Drafting: "Mark as drafting", job.Applied: "Mark as applied", job.Skipped: "Skip", job.Archived: "Archive"}
+	outcomeNames    = map[job.Outcome]string{job.RowNew: "New", job.RowUpdated: "Updated", job.RowSame: "Known already", job.RowFailed: "Not usable"}
+	statusNames     = map[proposal.Status]string{proposal.Draft: "Draft", proposal.InReview: "In review", proposal.Approved: "Approved", proposal.Submitted: "Submitted", proposal.Viewed: "Viewed",
+		proposal.Interview: "Interview", proposal.Offer: "Offer", proposal.Hired: "Hired", proposal.Declined: "Declined", proposal.Withdrawn: "Withdrawn", proposal.Archived: "Archived"}
+	statusActions = map[proposal.Status]string{proposal.Draft: "Back to draft", proposal.InReview: "Send to review", proposal.Approved: "Approve", proposal.Submitted: "I sent it on Upwork", proposal.Viewed: "Client viewed it",
+		proposal.Interview: "Interview", proposal.Offer: "Offer received", proposal.Hired: "Hired", proposal.Declined: "Declined", proposal.Withdrawn: "Withdraw", proposal.Archived: "Archive"}
+	bidUnits    = map[proposal.Bid]string{proposal.HourlyBid: "/h", proposal.FixedBid: " fixed"}
+	originNotes = map[string]string{"restore": ", restored", "merge": ", merged from two texts"}
+	roleNames   = map[db.Role]string{db.Owner: "Owner", db.Admin: "Admin", db.Manager: "Manager", db.MemberRole: "Member", db.Viewer: "Viewer"}
+	stateNames  = map[place.State]string{place.Active: "", place.Copying: "", place.ReadOnly: "read only", place.Suspended: "suspended", place.Incoming: "not open yet", place.Moved: "moved", place.Erasing: "being erased"}
+	eventNames  = map[string]string{"job.triaged": "Triage", "jobs.imported": "Imported"}
+	fieldNames  = map[string]string{"letter": "Cover letter", "bid": "Bid", "bid_amount": "Amount in US dollars", "reason": "Why it is skipped", "note": "Note", "loss_reason": "Why it was lost",
+		"contract_value": "Contract value in US dollars", "text": "Content to import", "name": "Name"}
+)
+
+// ages are the choices of the age filter, in days.
+var ages = []struct{ Value, Name string }{{"1", "24 hours"}, {"3", "3 days"}, {"7", "7 days"}, {"14", "14 days"}, {"30", "30 days"}}
+
+// StatusName is what a status is called.
+func StatusName(s proposal.Status) string { return statusNames[s] }
+
+// experience is the level that a client asks for.
+func experience(e job.Experience) string {
+	if name, ok := experienceNames[e]; ok {
+		return name
+	}
+	return "Level unknown"
+}
+
+// known is s, or that it is unknown.
+func known(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return s
+}
+
+// fieldName is the label of a field in the form that it came from.
+func fieldName(name string) string {
+	if label, ok := fieldNames[name]; ok {
+		return label
+	}
+	if n, err := strconv.Atoi(strings.TrimPrefix(name, "answer-")); err == nil && n >= 0 {
+		return "Answer " + strconv.Itoa(n+1)
+	}
+	return name
+}
+
+// eventName is what an audit row's event is called, with the change when it tells of one.
+func eventName(event string, detail map[string]any) string {
+	name, ok := eventNames[event]
+	if !ok {
+		name = event
+	}
+	from, _ := detail["from"].(string)
+	to, _ := detail["to"].(string)
+	if to == "" {
+		return name
+	}
+	return name + ": " + triageNames[job.Triage(from)] + " → " + triageNames[job.Triage(to)]
+}
