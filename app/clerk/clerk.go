@@ -6,7 +6,6 @@ package clerk
 import (
 	"context"
 	"encoding/base64"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -182,6 +181,3 @@ func hostedPages(frontend string) string {
 func (c *Client) SignInURL(returnTo string) string {
 	return c.accounts + "/sign-in?" + url.Values{"redirect_url": {returnTo}}.Encode()
 }
-
-// String names the instance without its keys.
-func (c *Client) String() string { return fmt.Sprintf("Clerk at %s", c.frontend) }

@@ -15,7 +15,7 @@ import (
 )
 
 // idPattern is what Clerk's ids look like. The SDK puts ids into paths unescaped, so nothing else may get there.
-var idPattern = regexp.MustCompile(`^(user|org|orgmem|sess)_[A-Za-z0-9]{1,64}$`)
+var idPattern = regexp.MustCompile(`^(user|org|sess)_[A-Za-z0-9]{1,64}$`)
 
 func checkID(kind, id string) error {
 	if !idPattern.MatchString(id) || !strings.HasPrefix(id, kind+"_") {
