@@ -72,7 +72,7 @@ func browser(t *testing.T) context.Context {
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("no browser (on Debian: apt-get install chromium): %v", err)
 	}
-	limited, done := context.WithTimeout(ctx, 5*time.Minute)
+	limited, done := context.WithTimeout(ctx, 2*time.Minute)
 	t.Cleanup(done)
 	return limited
 }
