@@ -253,5 +253,8 @@ func clerkError(err error) error {
 	if errors.As(err, &rejected) {
 		return &Error{Code: Invalid, Message: rejected.Message, Fields: map[string]string{"name": rejected.Message}, Cause: err}
 	}
+	if errors.Is(err, clerk.ErrNotFound) {
+		return &Error{Code: Refused, Message: "The sign-in service does not know you any more. Sign out, and sign in again.", Cause: err}
+	}
 	return &Error{Code: Unavailable, Message: "The sign-in service does not answer. Try again in a moment.", Cause: err}
 }

@@ -40,6 +40,7 @@ var answers = []struct {
 	{db.ErrUnavailable, answer{http.StatusServiceUnavailable, "Not available right now", "The database does not answer. Nothing was saved; try again in a moment.", "Try again", "/", 3}},
 	{db.ErrBadInput, answer{http.StatusUnprocessableEntity, "This cannot be stored", "Something in the form is too long, or contains characters that are no text. Nothing was saved.", "To the jobs", "/jobs", 0}},
 	{errForm, answer{http.StatusBadRequest, "This form was not understood", "It has fields that do not belong to it, or it arrived damaged. Go back, load the page again, and send it once more.", "To the jobs", "/jobs", 0}},
+	{errHandshake, answer{http.StatusBadRequest, "Signing in did not work", "What the sign-in service sent could not be taken. Start again; if it happens again, tell whoever runs this site the number below.", "Sign in", "/sign-in", 0}},
 	{errCallback, answer{http.StatusBadRequest, "Signing in did not work", "The answer does not belong to a sign-in that was started in this browser, or it took too long. Start again.", "Sign in", "/sign-in", 0}},
 }
 
@@ -53,17 +54,30 @@ var statuses = map[int]answer{
 
 var defect = answer{http.StatusInternalServerError, "Something went wrong here", "It is our mistake, and it has been noted under the number below. Nothing was saved.", "To the jobs", "/jobs", 0}
 
-// answer finds what to say, sets Retry-After, and logs what nobody expected. It is the only place that logs a 500.
+// answer finds what to say, sets Retry-After, and logs what is worth it. It is the only place that logs a 500.
 func (s *Server) answer(c echo.Context, err error) answer {
 	a := lookup(err)
-	if a.status == http.StatusInternalServerError && !errors.Is(err, context.Canceled) {
-		s.log.LogAttrs(c.Request().Context(), slog.LevelError, "request failed",
+	if level, worth := logLevel(a, err); worth {
+		s.log.LogAttrs(c.Request().Context(), level, "request failed",
 			slog.String("request_id", requestID(c)), slog.String("error", err.Error()))
 	}
 	if a.retry > 0 {
 		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(a.retry))
 	}
 	return a
+}
+
+// logLevel tells whether an error is worth a line of its own: a defect is, and what an operator can mend.
+func logLevel(a answer, err error) (slog.Level, bool) {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return 0, false
+	case a.status == http.StatusInternalServerError:
+		return slog.LevelError, true
+	case a.status == http.StatusServiceUnavailable, errors.Is(err, errHandshake):
+		return slog.LevelWarn, true
+	}
+	return 0, false
 }
 
 func lookup(err error) answer {

@@ -83,6 +83,18 @@ func TestASignInBelongsToTheBrowserThatBeganIt(t *testing.T) {
 	}
 }
 
+func TestAHandshakeThatCannotBeTakenEndsOnAPage(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := s.Browser(t)
+	hosted := b.Get("/sign-in")
+	callback := hosted.Find(`input[name=redirect_url]`).First().AttrOr("value", "")
+	p := b.Get(callback + "&__clerk_handshake=e30.e30.e30")
+	if p.Status != http.StatusBadRequest || b.Cookie("session") != "" || !strings.Contains(s.Log.String(), p.Header.Get("X-Request-Id")+`","error":"handshake not taken`) {
+		t.Errorf("%d %s at %s", p.Status, p.H1(), p.URL)
+	}
+}
+
 func TestReturnAddressesStayOnThisSite(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -29,6 +30,9 @@ type handlers struct {
 
 // errCallback is an answer of Clerk that does not belong to this browser's sign-in.
 var errCallback = errors.New("callback without a sign-in of this browser")
+
+// errHandshake is an answer of Clerk that could not be taken: damaged, or of keys or an address that are not ours.
+var errHandshake = errors.New("handshake not taken")
 
 // signIn sends a person to Clerk's hosted pages, and remembers in this browser that it did.
 func (h *handlers) signIn(c echo.Context) error {
@@ -69,6 +73,10 @@ func (h *handlers) callback(c echo.Context) error {
 		return h.enterApp(c, pending, decision.Claims)
 	case clerk.Handshake:
 		return c.Redirect(http.StatusTemporaryRedirect, decision.Location.String())
+	}
+	if decision.Cause != nil {
+		// Clerk's pages would send somebody who is signed in there straight back here, and round and round.
+		return fmt.Errorf("%w: %s: %w", errHandshake, decision.Reason, decision.Cause)
 	}
 	return c.Redirect(http.StatusSeeOther, h.clerk.SignInURL(h.callbackURL(pending.state)))
 }
