@@ -128,8 +128,10 @@ type Database struct {
 func open(ctx context.Context, name string) (*Database, error) {
 	d := &Database{Name: name, Key: bytes.Repeat([]byte{7}, 32)}
 	var err error
-	d.DB, err = d.Open(ctx, d.Key)
-	return d, err
+	if d.DB, err = d.Open(ctx, d.Key); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 // Open opens the database another time, with the given seal keys, newest first.

@@ -82,8 +82,8 @@ func Payload(ctx context.Context, tx *db.Tx, id uuid.UUID) (payload []byte, uplo
 		State     string    `db:"state"`
 		CreatedAt time.Time `db:"created_at"`
 	}
-	err = sealed.Find(ctx, tx, "job.payload", `
-		SELECT payload, state, created_at FROM imports WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE`, &row, id)
+	err = sealed.Lock(ctx, tx, "job.payload", `
+		SELECT payload, state, created_at FROM imports WHERE tenant_id = $1 AND id = $2`, &row, id)
 	if err == nil && row.State != "previewed" {
 		err = db.ErrConflict
 	}
@@ -93,10 +93,10 @@ func Payload(ctx context.Context, tx *db.Tx, id uuid.UUID) (payload []byte, uplo
 // known reads the postings that the tenant has under the given keys, and keeps other imports of this tenant waiting until
 // the transaction ends: two that bring the same job would otherwise both call it new.
 func known(ctx context.Context, tx *db.Tx, keys []string) (map[string]Job, error) {
-	var lock []struct {
+	var lock struct {
 		ID uuid.UUID `db:"id"`
 	}
-	if err := sealed.FindAll(ctx, tx, "job.import_lock", `SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE`, &lock); err != nil {
+	if err := sealed.Lock(ctx, tx, "job.import_lock", `SELECT id FROM tenants WHERE id = $1`, &lock); err != nil {
 		return nil, err
 	}
 	var jobs []Job

@@ -12,8 +12,8 @@ import (
 // Lock reads a job and holds its row until the transaction ends; db.ErrNotFound when the tenant has none of that id.
 func Lock(ctx context.Context, tx *db.Tx, id uuid.UUID) (Job, error) {
 	var j Job
-	err := sealed.Find(ctx, tx, "job.lock", `
-		SELECT `+columns+` FROM jobs WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE`, &j, id)
+	err := sealed.Lock(ctx, tx, "job.lock", `
+		SELECT `+columns+` FROM jobs WHERE tenant_id = $1 AND id = $2`, &j, id)
 	return j, err
 }
 

@@ -70,8 +70,8 @@ func Events(v *db.View, id uuid.UUID, into *[]Event) {
 // Lock reads a proposal and holds its row until the transaction ends; db.ErrNotFound when the tenant has none of that id.
 func Lock(ctx context.Context, tx *db.Tx, id uuid.UUID) (Proposal, error) {
 	var p Proposal
-	err := sealed.Find(ctx, tx, "proposal.lock", `
-		SELECT `+columns+` FROM proposals p WHERE p.tenant_id = $1 AND p.id = $2 FOR NO KEY UPDATE`, &p, id)
+	err := sealed.Lock(ctx, tx, "proposal.lock", `
+		SELECT `+columns+` FROM proposals p WHERE p.tenant_id = $1 AND p.id = $2`, &p, id)
 	return p, err
 }
 

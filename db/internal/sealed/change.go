@@ -87,10 +87,11 @@ func execAll(ctx context.Context, tx pgx.Tx, b *pgx.Batch, statements []Statemen
 	return nil
 }
 
-// checkAudited keeps a write without an audit row from being committed. It costs a round trip only for a transaction
-// that recorded nothing, which is one that should have changed nothing.
-func (t *Tx) checkAudited(ctx context.Context) error {
-	if t.audited {
+// checkUnwritten is asked of a transaction that recorded nothing. It is rolled back in any case, so a write without an
+// audit row is never stored; here its author is told. After Lock the server cannot tell: locking a row takes a
+// transaction id, as writing does.
+func (t *Tx) checkUnwritten(ctx context.Context) error {
+	if t.locked {
 		return nil
 	}
 	var wrote bool

@@ -17,6 +17,7 @@ type Tx struct {
 	inner   pgx.Tx
 	admit   admission
 	audited bool
+	locked  bool
 	work    span
 }
 
@@ -24,8 +25,8 @@ type Tx struct {
 var writing = pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
 
 // Write runs fn in a transaction for a: BEGIN, the gate and the actor row in one round trip, then fn, then COMMIT. It
-// rolls back when fn fails or panics, when a statement failed although fn did not say so, when something was written
-// without an audit row, and when COMMIT itself fails.
+// rolls back when fn fails or panics, when a statement failed although fn did not say so, when there is no audit row,
+// and when COMMIT itself fails; it returns ErrUnaudited when something was written without one.
 // It returns ErrRefused, ErrNotMember, ErrForbidden or ErrReadOnly without having called fn.
 func (d *DB) Write(ctx context.Context, a Actor, fn func(context.Context, *Tx) error) error {
 	switch {
@@ -62,8 +63,8 @@ func (t *Tx) run(ctx context.Context, conn *pgxpool.Conn, fn func(context.Contex
 	if err = t.work.end(); err != nil {
 		return err
 	}
-	if err = t.checkAudited(ctx); err != nil {
-		return err
+	if !t.audited {
+		return t.checkUnwritten(ctx)
 	}
 	if err = t.inner.Commit(ctx); err != nil {
 		return fmt.Errorf("commit: %w", commitError(err))
@@ -152,7 +153,19 @@ func Find[T any](ctx context.Context, t *Tx, name, sql string, into *T, args ...
 	return nil
 }
 
-// FindAll reads rows in the transaction. $1 is the tenant, args begin at $2.
+// Lock is Find for a row that the transaction may change: nobody else changes it until the transaction ends.
+func Lock[T any](ctx context.Context, t *Tx, name, sql string, into *T, args ...any) error {
+	release, err := t.hold()
+	if err != nil {
+		return err
+	}
+	t.locked = true
+	release()
+	return Find(ctx, t, name, sql+" FOR NO KEY UPDATE", into, args...)
+}
+
+// FindAll reads rows in the transaction. $1 is the tenant, args begin at $2. A statement that writes is ErrUnaudited:
+// Change is the door for it.
 func FindAll[T any](ctx context.Context, t *Tx, name, sql string, into *[]T, args ...any) error {
 	release, err := t.hold()
 	if err != nil {
@@ -162,6 +175,9 @@ func FindAll[T any](ctx context.Context, t *Tx, name, sql string, into *[]T, arg
 	rows, err := t.inner.Query(ctx, sql, append([]any{t.Tenant()}, args...)...)
 	if err == nil {
 		*into, err = pgx.CollectRows(rows, pgx.RowToStructByName[T])
+	}
+	if err == nil && !rows.CommandTag().Select() {
+		err = ErrUnaudited
 	}
 	if err != nil {
 		return t.work.fail(fmt.Errorf("%s: %w", name, classify(err)))
