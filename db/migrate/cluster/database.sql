@@ -15,8 +15,11 @@ ALTER DEFAULT PRIVILEGES FOR ROLE app_owner REVOKE EXECUTE ON FUNCTIONS FROM PUB
 ALTER DEFAULT PRIVILEGES FOR ROLE app_search REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 
 -- What lies outside row-level security and is callable by everybody in a stock server: large objects, session-level
--- advisory locks, notifications, signals to other backends of the same role, and functions that run a query given as
--- text. The application needs none of them as app_tenant, so injected SQL shall have none of them either.
+-- advisory locks, notifications, signals to other backends of the same role, functions that run a query given as text,
+-- and what the server counts. The counters are an oracle: a policy looks the tenant up only when some row, of whichever
+-- tenant, has passed the query's own filter, and pg_stat_get_xact_numscans tells whether it did; so do the predicate locks
+-- of a serializable transaction. The application needs none of them as app_tenant, so injected SQL shall have none of
+-- them either.
 DO $outside$
 DECLARE
   f regprocedure;
@@ -27,10 +30,16 @@ BEGIN
       AND (p.proname ~ '^(lo_|loread$|lowrite$)'
         OR p.proname ~ '^pg_(try_)?advisory_'
         OR p.proname ~ '^(query|table|cursor|schema|database)_to_xml'
-        OR p.proname IN ('pg_notify', 'pg_cancel_backend', 'pg_terminate_backend', 'pg_stat_get_activity'))
+        OR p.proname ~ '^pg_stat_get_'
+        OR p.proname IN ('pg_lock_status', 'ts_stat')
+        OR (p.proname = 'ts_rewrite' AND p.pronargs = 2)
+        OR p.proname IN ('pg_notify', 'pg_cancel_backend', 'pg_terminate_backend'))
   LOOP
     EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO app_owner, app_control, app_mover', f);
+    IF f::text ~ '^pg_(stat_get|lock)_' THEN
+      EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO pg_monitor', f);
+    END IF;
   END LOOP;
 END
 $outside$;
