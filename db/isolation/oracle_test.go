@@ -20,8 +20,7 @@ const (
 	secretClerk = "user_zephyr"
 )
 
-// probe is SQL that somebody got into a query of tenant A. ID, TOKEN and OTHER stand for A's id and token and the other
-// tenant's id.
+// probe is SQL that somebody got into a query of tenant A. {id} stands for A's id and {other} for the other tenant's.
 type probe struct {
 	name       string
 	statements []string
@@ -47,7 +46,7 @@ var probes = []probe{
 	{"no id", []string{"SELECT set_config('app.tenant_id', NULL, true)", "SELECT count(*) FROM jobs WHERE " + asking}, false},
 	{"malformed time", []string{"SELECT set_config('app.tenant_at', 'x', true)", "SELECT count(*) FROM jobs WHERE " + asking}, false},
 	{"settings reset", []string{"RESET app.tenant_token", "RESET app.tenant_id", "RESET ALL", "SELECT count(*) FROM jobs WHERE " + asking}, false},
-	{"other id", []string{"SELECT set_config('app.tenant_id', 'OTHER', true)", "SELECT count(*) FROM jobs WHERE " + asking}, false},
+	{"other id", []string{"SELECT set_config('app.tenant_id', '{other}', true)", "SELECT count(*) FROM jobs WHERE " + asking}, false},
 	{"other date style", []string{"SET LOCAL datestyle = 'SQL, DMY'", "SET LOCAL timezone = 'Asia/Tokyo'", "SELECT count(*) FROM jobs WHERE " + asking}, false},
 	{"error in the target list", []string{"SELECT 1 / (length(title) - length(title)) FROM jobs WHERE " + asking}, true},
 	{"error in WHERE", []string{"SELECT count(*) FROM jobs WHERE " + asking + " AND 1 / (length(title) - length(title)) = 1"}, true},
@@ -59,10 +58,10 @@ var probes = []probe{
 	{"a skipped lock", []string{"SELECT count(*) FROM (SELECT FROM jobs WHERE " + asking + " FOR UPDATE SKIP LOCKED) x"}, true},
 	{"an update", []string{"UPDATE jobs SET triage = 'archived' WHERE " + asking}, true},
 	{"an update that fails", []string{"UPDATE jobs SET triage = 'nonsense' WHERE " + asking}, true},
-	{"an update that moves", []string{"UPDATE jobs SET tenant_id = 'OTHER' WHERE " + asking}, true},
+	{"an update that moves", []string{"UPDATE jobs SET tenant_id = '{other}' WHERE " + asking}, true},
 	{"a delete", []string{"DELETE FROM jobs WHERE " + asking + " RETURNING title"}, true},
 	{"a merge", []string{"MERGE INTO jobs USING (SELECT) s ON " + asking + " WHEN MATCHED THEN DELETE"}, true},
-	{"an insert from a select", []string{"INSERT INTO analytics (tenant_id, id, event, entity) SELECT 'ID', gen_random_uuid(), title, 'job' FROM jobs WHERE " + asking}, true},
+	{"an insert from a select", []string{"INSERT INTO analytics (tenant_id, id, event, entity) SELECT '{id}', gen_random_uuid(), title, 'job' FROM jobs WHERE " + asking}, true},
 	{"a row by its place", []string{"SELECT count(*) FROM jobs WHERE " + asking + " AND ctid = ANY (SELECT format('(%s,%s)', p, i)::tid FROM generate_series(0, 3) p, generate_series(1, 60) i)"}, true},
 	{"a sample", []string{"SELECT count(*) FROM jobs TABLESAMPLE BERNOULLI (100) WHERE " + asking}, true},
 	{"a correlated sub-select", []string{"SELECT (SELECT count(*) FROM jobs WHERE title = ANY (ARRAY[t])) FROM (VALUES ('" + secretTitle + "')) v (t)"}, true},
@@ -83,10 +82,10 @@ var probes = []probe{
 	{"scans of the fence, afterwards", []string{"SELECT (SELECT count(*) FROM jobs WHERE " + asking + "), pg_stat_get_xact_numscans('app.fence'::regclass) + pg_stat_get_xact_numscans('app.fence_seal_key'::regclass)"}, false},
 	{"scans of the fence, by its view", []string{"SELECT count(*) FROM jobs WHERE " + asking, "SELECT seq_scan, idx_scan FROM pg_stat_xact_all_tables WHERE relname = 'fence'"}, true},
 	{"locks", []string{"SELECT count(*) FROM jobs WHERE " + asking, "SELECT relation::regclass, mode FROM pg_locks"}, true},
-	{"a taken key", []string{"INSERT INTO jobs (tenant_id, id, external_key, title, posted_at, posted_at_source) VALUES ('ID', gen_random_uuid(), '" + secretKey + "', 'x', now(), 'source')"}, true},
-	{"a taken key, do nothing", []string{"INSERT INTO jobs (tenant_id, id, external_key, title, posted_at, posted_at_source) VALUES ('ID', gen_random_uuid(), '" + secretKey + "', 'x', now(), 'source') ON CONFLICT DO NOTHING RETURNING external_key"}, true},
-	{"a taken person", []string{"INSERT INTO users (tenant_id, id, clerk_id, email, name, role) VALUES ('ID', gen_random_uuid(), '" + secretClerk + "', 'z@example.com', 'Z', 'viewer')"}, true},
-	{"another's key", []string{"INSERT INTO jobs (tenant_id, id, external_key, title, posted_at, posted_at_source) VALUES ('OTHER', gen_random_uuid(), '" + secretKey + "', 'x', now(), 'source') ON CONFLICT DO NOTHING"}, false},
+	{"a taken key", []string{"INSERT INTO jobs (tenant_id, id, external_key, title, posted_at, posted_at_source) VALUES ('{id}', gen_random_uuid(), '" + secretKey + "', 'x', now(), 'source')"}, true},
+	{"a taken key, do nothing", []string{"INSERT INTO jobs (tenant_id, id, external_key, title, posted_at, posted_at_source) VALUES ('{id}', gen_random_uuid(), '" + secretKey + "', 'x', now(), 'source') ON CONFLICT DO NOTHING RETURNING external_key"}, true},
+	{"a taken person", []string{"INSERT INTO users (tenant_id, id, clerk_id, email, name, role) VALUES ('{id}', gen_random_uuid(), '" + secretClerk + "', 'z@example.com', 'Z', 'viewer')"}, true},
+	{"another's key", []string{"INSERT INTO jobs (tenant_id, id, external_key, title, posted_at, posted_at_source) VALUES ('{other}', gen_random_uuid(), '" + secretKey + "', 'x', now(), 'source') ON CONFLICT DO NOTHING"}, false},
 }
 
 // plans are ways to make the server choose the plan that reads other tenants' rows before it filters them out.
@@ -145,7 +144,7 @@ func (p probe) ask(t *testing.T, d *dbtest.Database, plan string, a, other tenan
 	}
 	var told []string
 	for _, s := range p.statements {
-		s = strings.NewReplacer("OTHER", other.id.String(), "'ID'", "'"+a.id.String()+"'").Replace(s)
+		s = strings.NewReplacer("{other}", other.id.String(), "{id}", a.id.String()).Replace(s)
 		told = append(told, run(t.Context(), tx, s).String())
 	}
 	return strings.Join(told, "\n")
