@@ -281,7 +281,11 @@ func (rt *runtime) open(ctx context.Context, owner string, o db.Options) (*db.DB
 		}
 		o.Keys = append(o.Keys, key)
 	}
-	return db.Open(ctx, o)
+	d, err := db.Open(ctx, o)
+	if errors.Is(err, db.ErrWrongKey) {
+		return nil, &config.Error{Variable: "SEAL_KEYS", Message: "the organizations in this database were sealed with a key that is not among them; put it last in the list (" + err.Error() + ")"}
+	}
+	return d, err
 }
 
 // claim keeps a second copy from serving the same data directory, where there is anything in it: two sandboxes would
