@@ -27,6 +27,7 @@ func states() map[string]templ.Component {
 	preview := views.ImportResultPage{Shell: shell("Preview"), Import: job.Import{ID: one, State: "previewed", New: 1, CreatedAt: now}, Rows: []job.ImportRow{{Position: 1, Outcome: job.RowNew, Title: evil}}}
 	reader := editor(proposal.InReview, nil)
 	reader.CanWrite, reader.Transitions = false, nil
+	reader.Fields.Answers = append(reader.Fields.Answers, proposal.Answer{Question: "Why?"})
 	nothing := editor(proposal.Draft, nil)
 	nothing.Fields, nothing.Versions, nothing.Events = views.EditorFields{}, nil, nil
 	return map[string]templ.Component{
@@ -153,7 +154,7 @@ func TestWhatAPageOffersDependsOnTheRoleAndTheStatus(t *testing.T) {
 		"import-result":         {`main form`: 0, `main a[href="/jobs"]`: 1},
 		"editor-draft": {`textarea[name=letter]`: 1, `textarea[name="answer-0"]`: 1, `form[action$="/restore"]`: 1, `form[action$="/move"]`: 3,
 			`form[action$="/move"] input[name=version][value="3"]`: 3},
-		"an editor as a viewer": {`main form`: 0, `main textarea`: 0},
+		"an editor as a viewer": {`main form`: 0, `main textarea`: 0, `h3 + p.soft`: 1},
 		"editor-submitted":      {`main textarea`: 0, `form[action$="/move"]`: 7, `input[name=loss_reason]`: 1, `input[name=contract_value]`: 1, `form[action$="/restore"]`: 0},
 		"editor-declined":       {`input[name=note][required]`: 1},
 		"conflict":              {`input[name=version][value="3"]`: 1, `input[name=origin][value=merge]`: 1, `textarea[readonly]`: 1, `textarea[name=letter]`: 1},
@@ -196,7 +197,7 @@ func TestWhatIsNotKnownIsNeverZero(t *testing.T) {
 	d := parse(t, states()["a job with problems"])
 	if got := d.Find("#client + dl dd, #facts + dl dd:not(:has(time))").Map(func(_ int, s *goquery.Selection) string { return strings.TrimSpace(s.Text()) }); slices.ContainsFunc(got, func(s string) bool {
 		return !strings.Contains(s, "unknown")
-	}) || len(got) != 13 {
+	}) || len(got) != 14 {
 		t.Errorf("%d facts: %q", len(got), got)
 	}
 }

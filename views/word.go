@@ -12,7 +12,7 @@ import (
 
 // The words of the enums, each in one table.
 var (
-	contractNames   = map[job.Contract]string{"": "Contract unknown", job.Hourly: "Hourly", job.Fixed: "Fixed price"}
+	contractNames   = map[job.Contract]string{"": "unknown", job.Hourly: "Hourly", job.Fixed: "Fixed price"}
 	payUnknown      = map[job.Contract]string{"": "Pay unknown", job.Hourly: "Hourly, rate unknown", job.Fixed: "Fixed, budget unknown"}
 	experienceNames = map[job.Experience]string{job.Entry: "Entry level", job.Intermediate: "Intermediate", job.Expert: "Expert"}
 	durationNames   = map[job.Duration]string{"": "unknown", job.UnderOneMonth: "Less than 1 month", job.OneToThree: "1 to 3 months", job.ThreeToSix: "3 to 6 months", job.OverSixMonths: "More than 6 months"}
@@ -45,6 +45,14 @@ func experience(e job.Experience) string {
 		return name
 	}
 	return "Level unknown"
+}
+
+// comma is a name before what follows it; nothing when nobody is known.
+func comma(name string) string {
+	if name == "" {
+		return ""
+	}
+	return name + ", "
 }
 
 // known is s, or that it is unknown.
