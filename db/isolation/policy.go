@@ -42,6 +42,7 @@ var additional = map[string][]policy{
 type table struct {
 	Schema   string   `db:"schema"`
 	Name     string   `db:"name"`
+	Kind     string   `db:"kind"` // pg_class.relkind
 	Enabled  bool     `db:"enabled"`
 	Forced   bool     `db:"forced"`
 	Policies []policy `db:"policies"`
@@ -50,7 +51,7 @@ type table struct {
 func tables(ctx context.Context, d *sealed.DB, place string) (Findings, error) {
 	var all []table
 	err := sealed.Catalog(ctx, d, place, `
-		SELECT n.nspname AS schema, c.relname AS name, c.relrowsecurity AS enabled, c.relforcerowsecurity AS forced,
+		SELECT n.nspname AS schema, c.relname AS name, c.relkind::text AS kind, c.relrowsecurity AS enabled, c.relforcerowsecurity AS forced,
 		       (SELECT coalesce(json_agg(json_build_object('name', p.policyname, 'cmd', p.cmd, 'roles', p.roles::text,
 		                 'qual', coalesce(p.qual, ''), 'check', coalesce(p.with_check, ''), 'kind', p.permissive)), '[]')
 		        FROM pg_policies p WHERE p.schemaname = n.nspname AND p.tablename = c.relname) AS policies
@@ -63,7 +64,7 @@ func tables(ctx context.Context, d *sealed.DB, place string) (Findings, error) {
 	var found Findings
 	for _, t := range all {
 		if fault := t.fault(); fault != "" {
-			found = append(found, Finding{place, "table " + t.Schema + "." + t.Name, fault, "CALL app.protect on it, and drop whatever else it has"})
+			found = append(found, Finding{place, "table " + t.Schema + "." + t.Name, fault, t.mend()})
 		}
 	}
 	if len(all) == 0 {
@@ -72,8 +73,19 @@ func tables(ctx context.Context, d *sealed.DB, place string) (Findings, error) {
 	return found, nil
 }
 
+func (t table) mend() string {
+	if t.Kind == "m" || t.Kind == "f" {
+		return "drop it"
+	}
+	return "CALL app.protect on it, and drop whatever else it has"
+}
+
 func (t table) fault() string {
 	switch {
+	case t.Kind == "m":
+		return "a materialized view keeps a copy that row-level security does not cover"
+	case t.Kind == "f":
+		return "a foreign table's rows are elsewhere, where row-level security does not cover them"
 	case !t.Enabled:
 		return "row-level security is off"
 	case !t.Forced:

@@ -1,0 +1,141 @@
+package isolation
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"upwork-ai-agent/db/internal/sealed"
+)
+
+// way is one way around the gate. Its query names every object that opens it, as columns object and fault, to the
+// role that is connected; none in a sound installation.
+type way struct{ mend, sql string }
+
+// waysAround is the one table of them. What is under pg_catalog and information_schema is the server's own.
+var waysAround = []way{
+	{"connect as app_tenant, as `db bootstrap` makes it", `
+		-- pg_has_role counts what the role may become by SET ROLE as well as what it inherits.
+		SELECT 'role ' || r.rolname AS object, f.fault
+		FROM pg_roles r CROSS JOIN LATERAL (VALUES
+		  (r.rolsuper,                      'is a superuser'),
+		  (r.rolbypassrls,                  'bypasses row-level security'),
+		  (r.rolcreaterole OR r.rolcreatedb OR r.rolreplication, 'may create roles or databases, or replicate'),
+		  (EXISTS (SELECT FROM pg_class c WHERE c.relowner = r.oid),     'owns tables'),
+		  (EXISTS (SELECT FROM pg_roles o WHERE o.oid <> r.oid AND pg_has_role(r.oid, o.oid, 'MEMBER')), 'is a member of another role'),
+		  (has_database_privilege(r.oid, current_database(), 'TEMP'),   'may create temporary tables'),
+		  (has_database_privilege(r.oid, current_database(), 'CREATE'), 'may create schemas')
+		) AS f (holds, fault)
+		WHERE r.rolname = current_user AND f.holds`},
+	{"REVOKE it", `
+		-- They act on every tenant's rows at once.
+		SELECT 'table ' || o.name, 'the tenant role may ' || p.privilege
+		FROM objects o CROSS JOIN unnest(ARRAY['TRUNCATE', 'REFERENCES', 'TRIGGER']) AS p (privilege)
+		WHERE o.kind IN ('r', 'p', 'v', 'm', 'f')
+		  AND (has_table_privilege(o.oid, p.privilege) OR p.privilege = 'REFERENCES' AND has_any_column_privilege(o.oid, p.privilege))
+		UNION ALL
+		SELECT 'schema ' || n.nspname, 'the tenant role may create in it'
+		FROM pg_namespace n WHERE n.nspname !~ '^pg_' AND has_schema_privilege(n.oid, 'CREATE')
+		UNION ALL
+		SELECT 'schema control', 'the tenant role may use it'
+		FROM pg_namespace n WHERE n.nspname = 'control' AND has_schema_privilege(n.oid, 'USAGE')
+		UNION ALL
+		-- The gate's own relations: app.context and app.writable are for reading, all else is closed.
+		SELECT 'relation ' || o.name, 'the tenant role may ' || p.privilege
+		FROM objects o CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p (privilege)
+		WHERE o.schema IN ('app', 'control') AND o.kind <> 'S'
+		  AND NOT (p.privilege = 'SELECT' AND o.name IN ('app.context', 'app.writable'))
+		  AND (has_table_privilege(o.oid, p.privilege) OR p.privilege <> 'DELETE' AND has_any_column_privilege(o.oid, p.privilege))
+		UNION ALL
+		SELECT 'sequence ' || o.name, 'the tenant role may use it: it counts what other tenants do'
+		FROM objects o WHERE CASE WHEN o.kind = 'S' THEN has_sequence_privilege(o.oid, 'USAGE, SELECT, UPDATE') END`},
+	{"ALTER VIEW … SET (security_invoker = true), or REVOKE it", `
+		SELECT 'view ' || o.name, 'it reads with the rights of ' || o.owner || ', not with those of the tenant role'
+		FROM objects o
+		WHERE o.kind = 'v' AND o.schema NOT IN ('app', 'control')
+		  AND (has_any_column_privilege(o.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege(o.oid, 'DELETE'))
+		  AND NOT coalesce((SELECT x.option_value::bool FROM pg_options_to_table(o.options) x WHERE x.option_name = 'security_invoker'), false)`},
+	{"REVOKE EXECUTE on it from PUBLIC and app_tenant, or drop it", `
+		SELECT 'function ' || f.oid::regprocedure, 'it runs with the rights of ' || f.proowner::regrole || ', and the tenant role can make it run'
+		FROM pg_proc f
+		WHERE f.prosecdef
+		  AND (has_function_privilege(f.oid, 'EXECUTE') OR EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = f.oid))
+		  AND NOT coalesce(f.proname = 'search_jobs' AND f.proowner::regrole::text = 'app_search' AND f.proconfig = ARRAY['search_path=pg_catalog, pg_temp']
+		    AND pg_get_functiondef(f.oid) ~ 'WHERE \(\(j\.tenant_id = \( SELECT c\.tenant_id\s+FROM app\.context c\)\) AND \(j\.search @@ ', false)
+		UNION ALL
+		SELECT 'function ' || f.oid::regprocedure, 'it is marked leakproof: it is shown rows before the policies are asked'
+		FROM pg_proc f WHERE f.proleakproof AND f.pronamespace <> 'pg_catalog'::regnamespace`},
+	{"drop the rule", `
+		SELECT 'table ' || o.name, 'its rule ' || w.rulename || ' acts with the rights of ' || o.owner
+		FROM pg_rewrite w JOIN objects o ON o.oid = w.ev_class WHERE o.kind IN ('r', 'p')`},
+	{"restore it as the migrations of the place make it", `
+		SELECT 'view ' || g.name, 'it does not say what the gate must say'
+		FROM (VALUES ` + gate() + `) AS g (name, pattern)
+		LEFT JOIN objects o ON o.name = g.name AND o.kind = 'v'
+		WHERE NOT coalesce(regexp_replace(pg_get_viewdef(o.oid), '\s+', ' ', 'g') ~ g.pattern AND 'security_barrier=true' = ANY (o.options), false)
+		UNION ALL
+		SELECT 'table ' || o.name, 'row-level security is off' FROM objects o WHERE o.name = 'app.fence' AND NOT o.secured
+		UNION ALL
+		SELECT 'table app.fence', 'policy ' || p.policyname || ' is not as listed'
+		FROM pg_policies p WHERE p.schemaname = 'app' AND p.tablename = 'fence' AND NOT (p.policyname = 'control' AND p.roles = '{app_control}')`},
+}
+
+// gateViews is what the views of the gate say, as patterns: Postgres 16 prints them without the names of their tables.
+var gateViews = []struct{ name, pattern string }{
+	{"app.opened", `^ SELECT (f\.)?tenant_id, (f\.)?state FROM app\.fence f WHERE ` +
+		`\(\(\((f\.)?seal = \( SELECT DIGEST\)\) OR \((f\.)?next_seal = \( SELECT DIGEST\)\)\)` +
+		` AND \(\((f\.)?tenant_id\)::text = current_setting\('app\.tenant_id'::text, true\)\)` +
+		` AND \(\(now\(\)\)::text = current_setting\('app\.tenant_at'::text, true\)\)` +
+		` AND \(current_setting\('transaction_isolation'::text\) = 'read committed'::text\)\);$`},
+	{"app.context", stateView("active", "copying", "read_only")},
+	{"app.writable", stateView("active", "copying")},
+	{"app.moving", stateView("copying", "read_only", "incoming", "moved", "erasing")},
+}
+
+const digest = `sha256\(convert_to\(current_setting\('app\.tenant_token'::text, true\), 'UTF8'::name\)\)( AS sha256)?`
+
+func stateView(states ...string) string {
+	return `^ SELECT (opened\.)?tenant_id, (opened\.)?state FROM app\.opened WHERE \((opened\.)?state = ANY \(ARRAY\['` +
+		strings.Join(states, `'::text, '`) + `'::text\]\)\);$`
+}
+
+// gate is gateViews as rows of SQL.
+func gate() string {
+	rows := make([]string, len(gateViews))
+	for i, v := range gateViews {
+		rows[i] = fmt.Sprintf("('%s', '%s')", v.name, strings.ReplaceAll(strings.ReplaceAll(v.pattern, "DIGEST", digest), "'", "''"))
+	}
+	return strings.Join(rows, ", ")
+}
+
+// objects are the relations that are not the server's own.
+const objects = `
+	WITH objects AS MATERIALIZED (
+	  SELECT c.oid, n.nspname AS schema, n.nspname || '.' || c.relname AS name, c.relkind AS kind, c.relowner::regrole::text AS owner, c.reloptions AS options, c.relrowsecurity AS secured
+	  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+	  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname !~ '^(pg_|information_schema$)')`
+
+var waysSQL = func() string {
+	parts := make([]string, len(waysAround))
+	for i, w := range waysAround {
+		parts[i] = fmt.Sprintf("SELECT w.object, w.fault, %d AS way FROM (%s) AS w (object, fault)", i, w.sql)
+	}
+	return objects + strings.Join(parts, "\nUNION ALL\n") + "\nORDER BY way, object, fault"
+}()
+
+// ways finds what opens a way around the gate.
+func ways(ctx context.Context, d *sealed.DB, place string) (Findings, error) {
+	var open []struct {
+		Object string `db:"object"`
+		Fault  string `db:"fault"`
+		Way    int    `db:"way"`
+	}
+	if err := sealed.Catalog(ctx, d, place, waysSQL, &open); err != nil {
+		return nil, err
+	}
+	var found Findings
+	for _, o := range open {
+		found = append(found, Finding{place, o.Object, o.Fault, waysAround[o.Way].mend})
+	}
+	return found, nil
+}
