@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -215,19 +216,21 @@ func TestAChangeOfStateWaitsForTheWritesUnderWay(t *testing.T) {
 	t.Parallel()
 	d, n := seam(t)
 	id := importOne(t, n)
-	flipped := make(chan error, 1)
+	var flip error
+	flipped := make(chan struct{})
 
 	err := d.Write(t.Context(), n.Actor(db.MemberRole), func(ctx context.Context, tx *db.Tx) error {
-		go func() { flipped <- d.SetState(t.Context(), n.Tenant, place.ReadOnly) }()
+		go func() { flip = d.SetState(t.Context(), n.Tenant, place.ReadOnly); close(flipped) }()
 		select {
-		case err := <-flipped:
-			t.Errorf("the state changed under a write: %v", err)
+		case <-flipped:
+			t.Error("the state changed under a write")
 		case <-time.After(200 * time.Millisecond):
 		}
 		return move(job.Shortlisted, id)(ctx, tx)
 	})
 
-	_, _ = expect(t, err, nil), expect(t, <-flipped, nil)
+	<-flipped
+	_, _ = expect(t, err, nil), expect(t, flip, nil)
 	_ = expect(t, d.Write(t.Context(), n.Actor(db.MemberRole), move(job.Skipped, id)), db.ErrReadOnly)
 	if got := triage(t, n, id); got != job.Shortlisted {
 		t.Errorf("the job is %s", got)
@@ -276,15 +279,27 @@ func newFleet(t *testing.T) (*fleet, *dbtest.Tenant) {
 // warmUp opens every connection of both pools and leaves them idle.
 func (f *fleet) warmUp(t *testing.T, n *dbtest.Tenant) {
 	t.Helper()
-	var all, done sync.WaitGroup
-	all.Add(2 * warm)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	var out atomic.Int32
+	everyone := make(chan struct{})
+	wait := func() error {
+		if out.Add(1) == 2*warm {
+			close(everyone)
+		}
+		select {
+		case <-everyone:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	var done sync.WaitGroup
 	for range warm {
 		done.Go(func() {
-			_ = expect(t, f.Write(t.Context(), n.Actor(db.Viewer), func(context.Context, *db.Tx) error { all.Done(); all.Wait(); return nil }), nil)
+			_ = expect(t, f.Write(ctx, n.Actor(db.Viewer), func(context.Context, *db.Tx) error { return wait() }), nil)
 		})
-		done.Go(func() {
-			_ = expect(t, f.Control(t.Context(), func(*db.ControlTx) error { all.Done(); all.Wait(); return nil }), nil)
-		})
+		done.Go(func() { _ = expect(t, f.Control(ctx, func(*db.ControlTx) error { return wait() }), nil) })
 	}
 	done.Wait()
 }
