@@ -83,8 +83,8 @@ var waysAround = []way{
 // gateViews is what the views of the gate say, as patterns: Postgres 16 prints them without the names of their tables.
 var gateViews = []struct{ name, pattern string }{
 	{"app.opened", `^ SELECT (f\.)?tenant_id, (f\.)?state FROM app\.fence f WHERE ` +
-		`\(\(\((f\.)?seal = \( SELECT DIGEST\)\) OR \((f\.)?next_seal = \( SELECT DIGEST\)\)\)` +
-		` AND \(\((f\.)?tenant_id\)::text = current_setting\('app\.tenant_id'::text, true\)\)` +
+		`\(\((f\.)?tenant = current_setting\('app\.tenant_id'::text, true\)\)` +
+		` AND \(\((f\.)?seal = DIGEST\) OR \((f\.)?next_seal = DIGEST\)\)` +
 		` AND \(\(now\(\)\)::text = current_setting\('app\.tenant_at'::text, true\)\)` +
 		` AND \(current_setting\('transaction_isolation'::text\) = 'read committed'::text\)\);$`},
 	{"app.context", stateView("active", "copying", "read_only")},
@@ -92,7 +92,7 @@ var gateViews = []struct{ name, pattern string }{
 	{"app.moving", stateView("copying", "read_only", "incoming", "moved", "erasing")},
 }
 
-const digest = `sha256\(convert_to\(current_setting\('app\.tenant_token'::text, true\), 'UTF8'::name\)\)( AS sha256)?`
+const digest = `sha256\(convert_to\(current_setting\('app\.tenant_token'::text, true\), 'UTF8'::name\)\)`
 
 func stateView(states ...string) string {
 	return `^ SELECT (opened\.)?tenant_id, (opened\.)?state FROM app\.opened WHERE \((opened\.)?state = ANY \(ARRAY\['` +
