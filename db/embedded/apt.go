@@ -18,16 +18,17 @@ const clusterConfig = "/etc/postgresql-common/createcluster.d"
 
 // apt installs the distribution's server package, as root on Debian and its relatives. The package would make a
 // cluster of its own and start it: a setting for the time of the installation prevents that.
-func apt(ctx context.Context, o Options) (err error) {
+func apt(ctx context.Context, o Options, existing []cluster) (err error) {
 	program, err := exec.LookPath("apt-get")
-	if err != nil || os.Geteuid() != 0 {
+	supported := len(existing) == 0 || existing[0].major >= oldestMajor
+	if err != nil || os.Geteuid() != 0 || !supported {
 		return errNotHere
 	}
-	o.logf("No Postgres found. Installing the distribution's package …")
+	o.logf("No usable Postgres found. Installing the distribution's package …")
 	if err := runAPT(ctx, o, program, "update"); err != nil {
 		return err
 	}
-	name, err := aptCandidate(ctx)
+	name, err := aptCandidate(ctx, existing)
 	if err != nil {
 		return err
 	}
@@ -58,22 +59,33 @@ func withoutCluster() (restore func() error, err error) {
 
 var candidateLine = regexp.MustCompile(`(?m)^ +Candidate: (?:\d+:)?(\d+)(?:\.(\d+))?`)
 
-// aptCandidate names the server package that apt would install, when its version is new enough. The package postgresql
-// only says which major version is the distribution's; postgresql-<major> is the server.
-func aptCandidate(ctx context.Context) (string, error) {
-	meta, err := aptPolicy(ctx, "postgresql")
+// errTooOld: the distribution has only a Postgres with known holes in row security.
+var errTooOld = errors.New("row security is only sound from Postgres " + floorText + " on")
+
+// aptCandidate names the server package to install: of the existing data's major version, else of the distribution's.
+func aptCandidate(ctx context.Context, existing []cluster) (string, error) {
+	major, err := aptMajor(ctx, existing)
 	if err != nil {
 		return "", err
 	}
-	name := fmt.Sprintf("postgresql-%d", meta.major)
+	name := fmt.Sprintf("postgresql-%d", major)
 	v, err := aptPolicy(ctx, name)
 	if err != nil {
 		return "", err
 	}
 	if !v.safe() {
-		return "", fmt.Errorf("the distribution's Postgres is %s, and row security is only sound from %s on", v, floorText)
+		return "", fmt.Errorf("apt offers Postgres %s: %w", v, errTooOld)
 	}
 	return name, nil
+}
+
+// aptMajor is the wanted major version. The package postgresql only says which one is the distribution's.
+func aptMajor(ctx context.Context, existing []cluster) (int, error) {
+	if len(existing) > 0 {
+		return existing[0].major, nil
+	}
+	meta, err := aptPolicy(ctx, "postgresql")
+	return meta.major, err
 }
 
 func aptPolicy(ctx context.Context, name string) (version, error) {

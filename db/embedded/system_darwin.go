@@ -2,7 +2,7 @@ package embedded
 
 import "syscall"
 
-// dieWithParent does nothing: macOS has no parent-death signal. A server that outlives its app is taken over by the
+// dieWithParent does nothing: macOS has no parent-death signal. A server that outlives its app is stopped by the
 // next Start.
 func dieWithParent(*syscall.SysProcAttr, syscall.Signal) {}
 
