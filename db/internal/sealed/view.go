@@ -41,11 +41,11 @@ func (d *DB) Read(ctx context.Context, a Actor, fn func(*View) error) error {
 		return ErrNested
 	}
 	v := &View{store: d, ctx: ctx, entry: admission{actor: a}}
-	defer v.visit.end() // also on panic
+	defer func() { _ = v.visit.end() }() // also on panic; a View has no failures of its own: Load returns them
 	if err := fn(v); err != nil {
 		return err
 	}
-	_ = v.visit.end() // a View has no failures of its own: Load returns them
+	_ = v.visit.end()
 	if !v.loaded || len(v.queue) > 0 {
 		return ErrNotLoaded
 	}
