@@ -5,7 +5,7 @@ SHELL := /bin/bash
 # Tools that are not part of the app are run by version and never stand in go.mod.
 TEMPL    := go run github.com/a-h/templ/cmd/templ@v0.3.977
 LINT     := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-PACKAGES := postgresql pgbouncer chromium fonts-liberation
+PACKAGES := gcc libc6-dev postgresql pgbouncer chromium fonts-liberation
 
 .PHONY: help
 help: ## list the targets
