@@ -107,12 +107,16 @@ type EditorFields struct {
 	BidAmount string // in US dollars
 }
 
+// Told is what was typed beside a change of status that was refused.
+type Told struct{ Note, LossReason, ContractValue string }
+
 // EditorPage is the proposal editor: the job beside the letter.
 type EditorPage struct {
 	Shell
 	Job         job.Job
 	Proposal    proposal.Row
 	Fields      EditorFields
+	Told        Told
 	Errors      Errors // letter, answer-N, bid, bid_amount, note, contract_value, or ""
 	Versions    []proposal.Version
 	Events      []proposal.Event

@@ -71,7 +71,7 @@ func text() proposal.Text {
 
 func editor(s proposal.Status, e views.Errors) views.EditorPage {
 	p := aProposal(s)
-	return views.EditorPage{Shell: shell("Editor"), Job: aJob(), Proposal: p, Fields: views.EditorFields{Letter: p.Letter, Answers: p.Answers, Bid: "hourly", BidAmount: "65.50"}, Errors: e,
+	return views.EditorPage{Shell: shell("Editor"), Job: aJob(), Proposal: p, Told: views.Told{Note: evil, LossReason: evil, ContractValue: evil}, Fields: views.EditorFields{Letter: p.Letter, Answers: p.Answers, Bid: "hourly", BidAmount: "65.50"}, Errors: e,
 		Versions:    []proposal.Version{{Version: 3, Text: text(), AuthorID: one, AuthorName: "Ben " + evil, Origin: "merge", CreatedAt: now}, {Version: 2, Text: text(), AuthorName: "Ana", Origin: "typed", CreatedAt: now}},
 		Events:      []proposal.Event{{From: proposal.Draft, To: proposal.InReview, Note: evil, ActorName: "Ben " + evil, OccurredAt: now}},
 		Transitions: proposal.Transitions(p.Proposal, db.Owner), CanWrite: true}

@@ -95,7 +95,7 @@ func TestAProposalGoesFromDraftToItsOutcome(t *testing.T) {
 		t.Errorf("changing what was sent: %d", frozen.Status)
 	}
 	bad := b.Submit(sent, `form:has(input[value=hired])`, url.Values{"contract_value": {"a lot"}})
-	if bad.Status != http.StatusUnprocessableEntity || bad.Find("#problem-contract_value").Text() == "" {
+	if bad.Status != http.StatusUnprocessableEntity || bad.Find("#problem-contract_value").Text() == "" || bad.Find("#contract_value").AttrOr("value", "") != "a lot" {
 		t.Errorf("a value that is none: %d", bad.Status)
 	}
 	hired := b.Submit(sent, `form:has(input[value=hired])`, url.Values{"contract_value": {"1,250"}})

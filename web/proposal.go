@@ -157,6 +157,8 @@ func redrawnEditor(c echo.Context, v *db.View, typed *views.EditorFields, rule *
 	if err != nil {
 		return nil, err
 	}
+	f := signedIn(c).form
+	p.Told = views.Told{Note: f.line("note"), LossReason: f.line("loss_reason"), ContractValue: f.line("contract_value")}
 	p.Errors = views.Errors{"": rule.Message}
 	for name, message := range rule.Fields {
 		p.Errors[name] = message
