@@ -1,0 +1,47 @@
+package sealed
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"upwork-ai-agent/db/place"
+)
+
+// This file is for package isolation: it proves from the outside, with SQL of its own, what the seam promises. What it gets
+// here is what an attacker would want, so nothing of it is a method of DB, and nobody outside db can import this package.
+
+// Dial opens a connection of app_tenant to a place, beside the pools and without their tracer. The caller closes it.
+func Dial(ctx context.Context, d *DB, name string) (*pgx.Conn, error) {
+	pool, ok := d.tenant[name]
+	if !ok {
+		return nil, place.ErrUnknown
+	}
+	c := pool.Config().ConnConfig.Copy()
+	c.Tracer = nil
+	conn, err := pgx.ConnectConfig(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("dial %s: %w", name, classify(err))
+	}
+	return conn, nil
+}
+
+// Token is what opens t in SQL: the second argument of app.set_tenant.
+func Token(d *DB, t place.Tenant) string { return d.keys[0].token(t.ID, t.Epoch) }
+
+// SigningKeys are the keys that this installation signs its proofs with, one derived from each seal key, newest first.
+func SigningKeys(d *DB) ([]ed25519.PrivateKey, error) {
+	all := make([]ed25519.PrivateKey, len(d.keys))
+	for i, k := range d.keys {
+		seed, err := hkdf.Key(sha256.New, k.key[:], nil, "upwork-ai-agent proof signature", ed25519.SeedSize)
+		if err != nil {
+			return nil, fmt.Errorf("signing key: %w", err)
+		}
+		all[i] = ed25519.NewKeyFromSeed(seed)
+	}
+	return all, nil
+}
