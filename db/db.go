@@ -63,6 +63,7 @@ var (
 	ErrBadInput    = sealed.ErrBadInput
 	ErrBusy        = sealed.ErrBusy
 	ErrUnavailable = sealed.ErrUnavailable
+	ErrInDoubt     = sealed.ErrInDoubt
 	ErrClosed      = sealed.ErrClosed
 	ErrNested      = sealed.ErrNested
 	ErrNotLoaded   = sealed.ErrNotLoaded

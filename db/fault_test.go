@@ -22,7 +22,7 @@ import (
 // public are the answers that a person may get. A defect is none of them.
 var public = []error{
 	db.ErrNotFound, db.ErrRefused, db.ErrNotMember, db.ErrForbidden, db.ErrReadOnly, db.ErrConflict, db.ErrDuplicate,
-	db.ErrBadInput, db.ErrBusy, db.ErrUnavailable, db.ErrClosed, db.ErrNested, db.ErrNotLoaded, db.ErrUnaudited,
+	db.ErrBadInput, db.ErrBusy, db.ErrUnavailable, db.ErrInDoubt, db.ErrClosed, db.ErrNested, db.ErrNotLoaded, db.ErrUnaudited,
 }
 
 func TestEveryChangeLeavesOneAuditRowAndWhatFailsLeavesNone(t *testing.T) {

@@ -115,7 +115,7 @@ func (s *Server) posted(enter func(echo.Context) (*request, error), limit int64,
 	return func(c echo.Context) error {
 		r, err := enter(c)
 		if err != nil {
-			return err
+			return keeping(c, limit, err)
 		}
 		if r.form, err = readForm(c, limit); err != nil {
 			return s.refuse(r, r.form, err)
@@ -134,6 +134,19 @@ func (s *Server) posted(enter func(echo.Context) (*request, error), limit int64,
 		}
 		return c.Redirect(http.StatusSeeOther, next)
 	}
+}
+
+// keeping adds the form to an error that kept it from being looked at. Who has to sign in, or to choose an organization,
+// is sent there: an answer that leads elsewhere shows nothing.
+func keeping(c echo.Context, limit int64, err error) error {
+	if lookup(err).status != http.StatusServiceUnavailable {
+		return err
+	}
+	f, formErr := readForm(c, limit)
+	if formErr != nil {
+		return err
+	}
+	return &unentered{form: f, cause: err}
 }
 
 // invalid is an error that carries the page to draw again, with everything that was typed. The page is read anew: the

@@ -37,6 +37,7 @@ var answers = []struct {
 	{db.ErrReadOnly, answer{http.StatusServiceUnavailable, "Read only for a moment", "This organization can be read but not changed right now. Nothing was saved; try again in a moment.", "To the jobs", "/jobs", 5}},
 	{db.ErrConflict, answer{http.StatusConflict, "Changed meanwhile", "Somebody else changed this while you were looking at it. Nothing was overwritten; open it again to see how it is now.", "To the jobs", "/jobs", 0}},
 	{db.ErrBusy, answer{http.StatusServiceUnavailable, "Busy", "This took too long because others were faster. Nothing was saved; try again.", "To the jobs", "/jobs", 2}},
+	{db.ErrInDoubt, answer{http.StatusServiceUnavailable, "It is not known whether this was saved", "The connection to the database broke while it was being saved. Look how it is now before you send it again.", "Look", "/", 3}},
 	{db.ErrUnavailable, answer{http.StatusServiceUnavailable, "Not available right now", "The database does not answer. Nothing was saved; try again in a moment.", "Try again", "/", 3}},
 	{db.ErrBadInput, answer{http.StatusUnprocessableEntity, "This cannot be stored", "Something in the form is too long, or contains characters that are no text. Nothing was saved.", "To the jobs", "/jobs", 0}},
 	{errForm, answer{http.StatusBadRequest, "This form was not understood", "It has fields that do not belong to it, or it arrived damaged. Go back, load the page again, and send it once more.", "To the jobs", "/jobs", 0}},
@@ -54,9 +55,13 @@ var statuses = map[int]answer{
 
 var defect = answer{http.StatusInternalServerError, "Something went wrong here", "It is our mistake, and it has been noted under the number below. Nothing was saved.", "To the jobs", "/jobs", 0}
 
-// answer finds what to say, sets Retry-After, and logs what is worth it. It is the only place that logs a 500.
+// answer finds what to say, sets Retry-After, and logs what is worth it. It is the only place that logs a 500. What may
+// work in a moment leads back to where it was tried.
 func (s *Server) answer(c echo.Context, err error) answer {
 	a := lookup(err)
+	if a.link == "/" {
+		a.link = pageOf(c.Request())
+	}
 	if level, worth := logLevel(a, err); worth {
 		s.log.LogAttrs(c.Request().Context(), level, "request failed",
 			slog.String("request_id", requestID(c)), slog.String("error", err.Error()))
@@ -140,8 +145,28 @@ func (s *Server) redirectOrDraw(err error, c echo.Context) error {
 	a := s.answer(c, err)
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	shell := views.Shell{Title: a.heading, Sandbox: s.sandbox}
-	if r, enterErr := s.enter(c); enterErr == nil {
-		shell = r.shell(a.heading, "", "")
+	// The database that has just failed to answer is not asked who this is.
+	if a.status != http.StatusServiceUnavailable {
+		if r, enterErr := s.enter(c); enterErr == nil {
+			shell = r.shell(a.heading, "", "")
+		}
 	}
-	return draw(c, a.status, views.Error(a.page(shell, requestID(c))))
+	p := a.page(shell, requestID(c))
+	var lost *unentered
+	if errors.As(err, &lost) {
+		p.Kept = lost.form.kept()
+	}
+	return draw(c, a.status, views.Error(p))
 }
+
+// unentered is a form that arrived while nobody could say who sent it: it is shown again, so that it is not lost.
+type unentered struct {
+	form  form
+	cause error
+}
+
+// Error is for the log.
+func (e *unentered) Error() string { return e.cause.Error() }
+
+// Unwrap returns why.
+func (e *unentered) Unwrap() error { return e.cause }

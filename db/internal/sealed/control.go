@@ -45,10 +45,7 @@ func (d *DB) Control(ctx context.Context, fn func(*ControlTx) error) (err error)
 	if err = tx.stay.end(); err != nil {
 		return err
 	}
-	if err = tx.plane.Commit(ctx); err != nil {
-		return fmt.Errorf("commit: %w", commitError(err))
-	}
-	return nil
+	return commit(ctx, tx.plane)
 }
 
 func (d *DB) beginControl(ctx context.Context) (*pgxpool.Conn, pgx.Tx, error) {

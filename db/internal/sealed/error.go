@@ -23,7 +23,8 @@ var (
 	ErrDuplicate   = errors.New("exists already")                     // a unique constraint
 	ErrBadInput    = errors.New("input cannot be stored")             // a check, a length, an encoding
 	ErrBusy        = errors.New("busy")                               // a lock or a statement took too long; try again
-	ErrUnavailable = errors.New("database unavailable")               // no connection; try again
+	ErrUnavailable = errors.New("database unavailable")               // no connection; nothing was stored, try again
+	ErrInDoubt     = errors.New("not known whether it was stored")    // the connection broke under COMMIT; look before trying again
 	ErrClosed      = errors.New("transaction used outside its function")
 	ErrNested      = errors.New("transaction inside a transaction")
 	ErrNotLoaded   = errors.New("view queued and not loaded")
@@ -45,6 +46,7 @@ var sqlstates = map[string]error{
 	"57P01": ErrUnavailable, // the server is going down
 	"57P02": ErrUnavailable,
 	"57P03": ErrUnavailable, // it is starting up
+	"08P01": ErrUnavailable, // a pooler that lost its server
 	"25006": nil,            // a write on a View: a defect, but the connection is whole
 	"42501": nil,            // refused by a policy or a grant: likewise
 	"23503": nil,            // a foreign key
@@ -60,10 +62,14 @@ func classify(err error) error {
 	case errors.Is(err, pgx.ErrNoRows):
 		return ErrNotFound
 	case errors.As(err, &pg):
-		if class := sqlstates[pg.Code]; class != nil {
-			return fmt.Errorf("%w: %w", class, err)
+		class := sqlstates[pg.Code]
+		if class == nil && fatal(pg) {
+			class = ErrUnavailable
 		}
-		return err
+		if class == nil {
+			return err
+		}
+		return fmt.Errorf("%w: %w", class, err)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case disconnected(err):
@@ -76,6 +82,28 @@ func classify(err error) error {
 func disconnected(err error) bool {
 	var connect *pgconn.ConnectError
 	return errors.As(err, &connect) || pgconn.SafeToRetry(err) || pgconn.Timeout(err) || isNetwork(err)
+}
+
+// fatal tells whether the server, or a pooler, ended the connection with its answer.
+func fatal(pg *pgconn.PgError) bool {
+	return pg.SeverityUnlocalized == "FATAL" || pg.SeverityUnlocalized == "PANIC" || pg.Severity == "FATAL" // poolers send only the last
+}
+
+// commitError says what a COMMIT that failed means. Whoever lost the connection after sending it cannot know what became
+// of it: the answer may have been on its way. That is no ErrUnavailable, which promises that nothing was stored. A
+// constraint that fails at COMMIT stays a defect: nobody expects it there, so it is no answer to a person.
+func commitError(err error) error {
+	var pg *pgconn.PgError
+	class := classify(err)
+	switch {
+	case pgconn.SafeToRetry(err) && !errors.Is(err, pgconn.ErrConnClosed):
+		return class // it was never sent; pgx says "closed" and "safe to retry" also of an answer that did not come
+	case errors.As(err, &pg) && !fatal(pg) && errors.Is(class, ErrBusy):
+		return class
+	case errors.As(err, &pg) && !fatal(pg) && pg.Code != "08P01", errors.Is(err, pgx.ErrTxCommitRollback):
+		return err // the server answered: it was rolled back
+	}
+	return fmt.Errorf("%w: %w", ErrInDoubt, err)
 }
 
 // settle gives a connection back. One that returned an unexpected SQLSTATE is closed: whatever state it is in, nobody

@@ -86,8 +86,10 @@ func (d *DB) Close() {
 	d.control.Close()
 }
 
-// Ping tells whether the control plane and every place answer.
+// Ping tells whether the control plane and every place answer, in bounded time.
 func (d *DB) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, acquireTimeout)
+	defer cancel()
 	if err := d.control.Ping(ctx); err != nil {
 		return classify(err)
 	}

@@ -3,8 +3,8 @@ package sealed
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -26,7 +26,8 @@ var writing = pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWri
 
 // Write runs fn in a transaction for a: BEGIN, the gate and the actor row in one round trip, then fn, then COMMIT. It
 // rolls back when fn fails or panics, when a statement failed although fn did not say so, when there is no audit row,
-// and when COMMIT itself fails; it returns ErrUnaudited when something was written without one.
+// and when COMMIT itself fails; it returns ErrUnaudited when something was written without one, and ErrInDoubt when the
+// connection broke under COMMIT, so that nobody here knows what became of it.
 // It returns ErrRefused, ErrNotMember, ErrForbidden or ErrReadOnly without having called fn.
 func (d *DB) Write(ctx context.Context, a Actor, fn func(context.Context, *Tx) error) error {
 	switch {
@@ -66,18 +67,27 @@ func (t *Tx) run(ctx context.Context, conn *pgxpool.Conn, fn func(context.Contex
 	if !t.audited {
 		return t.checkUnwritten(ctx)
 	}
-	if err = t.inner.Commit(ctx); err != nil {
+	return commit(ctx, t.inner)
+}
+
+// commitTimeout is how long a COMMIT is waited for.
+const commitTimeout = 10 * time.Second
+
+// commit ends tx. Once COMMIT is under way it is not cancelled with its request: cutting it off would leave its outcome
+// unknown.
+func commit(ctx context.Context, tx pgx.Tx) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if tx.Conn().IsClosed() {
+		return fmt.Errorf("commit: %w", ErrUnavailable)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	if err := tx.Commit(ctx); err != nil {
 		return fmt.Errorf("commit: %w", commitError(err))
 	}
 	return nil
-}
-
-// commitError keeps a constraint that fails at COMMIT a defect: nobody expects it there, so it is no answer to a person.
-func commitError(err error) error {
-	if class := classify(err); errors.Is(class, ErrUnavailable) || errors.Is(class, ErrBusy) {
-		return class
-	}
-	return err
 }
 
 // begin sends BEGIN, the gate and the actor row, and judges.
