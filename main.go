@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -190,34 +189,8 @@ func serve(ctx context.Context, rt *runtime, args []string) error {
 		return err
 	}
 	fmt.Fprintf(rt.out, "Ready after %.1f s: %s\n", time.Since(rt.start).Seconds(), rt.config.BaseURL)
-	return rt.listen(ctx, listener, front, log)
-}
-
-// Limits of a connection, so that a slow or silent client does not hold one for ever.
-const (
-	headerTimeout = 10 * time.Second
-	bodyTimeout   = time.Minute
-	idleTimeout   = 2 * time.Minute
-	drainTimeout  = 20 * time.Second
-	maxHeader     = 16 << 10
-)
-
-func (rt *runtime) listen(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
-	server := &http.Server{
-		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: bodyTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	fmt.Fprintln(rt.out, "Stopping: finishing what is under way.")
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-	defer cancel()
-	return server.Shutdown(drain)
+	context.AfterFunc(ctx, func() { fmt.Fprintln(rt.out, "Stopping: finishing what is under way.") })
+	return front.Serve(ctx, listener)
 }
 
 // databaseName is the embedded server's database.

@@ -3,12 +3,15 @@
 package web
 
 import (
+	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,11 +36,12 @@ type Options struct {
 
 // Server is the front.
 type Server struct {
-	db      *db.DB
-	cookies *cookies
-	sandbox bool
-	log     *slog.Logger
-	echo    *echo.Echo
+	db       *db.DB
+	cookies  *cookies
+	sandbox  bool
+	log      *slog.Logger
+	echo     *echo.Echo
+	draining atomic.Bool // about to end: not ready for more
 }
 
 // New wires the chain and the routes. It fails for a session key that cannot be used.
@@ -57,7 +61,7 @@ func New(o Options) (*Server, error) {
 		harden,                // headers of every answer
 		sameOrigin(o.BaseURL), // no form of another site
 	)
-	h := &handlers{cookies: ck, clerk: o.Clerk, orgs: o.Organizations, base: o.BaseURL, sandbox: o.Sandbox, ping: o.DB.Ping, assets: static.Handler()}
+	h := &handlers{cookies: ck, clerk: o.Clerk, orgs: o.Organizations, base: o.BaseURL, sandbox: o.Sandbox, ping: s.ping, assets: static.Handler()}
 	for _, r := range h.routes() {
 		if r.door.handle == nil {
 			return nil, fmt.Errorf("web: %s %s has no policy", r.method, r.path)
@@ -72,6 +76,17 @@ func New(o Options) (*Server, error) {
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// errDraining says that this process is about to end.
+var errDraining = errors.New("draining")
+
+// ping tells whether more requests may be sent here.
+func (s *Server) ping(ctx context.Context) error {
+	if s.draining.Load() {
+		return errDraining
+	}
+	return s.db.Ping(ctx)
+}
 
 // requestID is the id that the log line and the error page of a request share.
 func requestID(c echo.Context) string { return c.Response().Header().Get(echo.HeaderXRequestID) }
@@ -153,15 +168,21 @@ func sameOrigin(base *url.URL) echo.MiddlewareFunc {
 	}
 }
 
+// pageOf is the address of the page that a request asks for, or whose form it sends.
+func pageOf(r *http.Request) string {
+	if r.Method == http.MethodGet {
+		return local(r.URL)
+	}
+	if from, ok := referer(r); ok {
+		return from
+	}
+	return "/"
+}
+
 // signInAddress is where to sign in and come back from. What was posted cannot be posted again after a sign-in, so its
 // page is where the person comes back to.
 func signInAddress(r *http.Request) string {
-	back := "/"
-	if r.Method == http.MethodGet {
-		back = local(r.URL)
-	} else if page, ok := referer(r); ok {
-		back = page
-	}
+	back := pageOf(r)
 	if back == "/" || strings.HasPrefix(back, "/sign") || strings.HasPrefix(back, "/auth/") {
 		return "/sign-in"
 	}

@@ -124,13 +124,16 @@ func (h *handlers) signedOut(c echo.Context) error {
 // health says that the process answers.
 func (h *handlers) health(c echo.Context) error { return c.String(http.StatusOK, "ok\n") }
 
-// ready says that the database answers too.
+// ready says that the database answers too, and that the process is not about to end.
 func (h *handlers) ready(c echo.Context) error {
-	if err := h.ping(c.Request().Context()); err != nil {
-		c.Response().Header().Set(echo.HeaderRetryAfter, "3")
-		return c.String(http.StatusServiceUnavailable, "database unavailable\n")
+	switch err := h.ping(c.Request().Context()); {
+	case err == nil:
+		return c.String(http.StatusOK, "ready\n")
+	case errors.Is(err, errDraining):
+		return c.String(http.StatusServiceUnavailable, "stopping\n")
 	}
-	return c.String(http.StatusOK, "ready\n")
+	c.Response().Header().Set(echo.HeaderRetryAfter, "3")
+	return c.String(http.StatusServiceUnavailable, "database unavailable\n")
 }
 
 func (h *handlers) static(c echo.Context) error {
