@@ -183,7 +183,7 @@ func serve(ctx context.Context, rt *runtime, args []string) error {
 	}
 	front, err := web.New(web.Options{
 		DB: d, Clerk: client, Organizations: app.NewOrganizations(d, client, log), SessionKeys: sessionKeys,
-		BaseURL: rt.config.BaseURL, Sandbox: rt.config.Sandbox(), Log: log,
+		Operators: rt.operators(), BaseURL: rt.config.BaseURL, Sandbox: rt.config.Sandbox(), Log: log,
 	})
 	if err != nil {
 		return err
@@ -325,6 +325,14 @@ func sandboxSeed() sandbox.Seed {
 		seed.Organizations = append(seed.Organizations, sandbox.Organization{ID: o.ClerkID, Name: o.Name, Slug: o.Slug, CreatedBy: owner, Members: members})
 	}
 	return seed
+}
+
+// operators are those who see the operator's pages.
+func (rt *runtime) operators() []string {
+	if rt.config.Sandbox() && len(rt.config.PlatformAdmins) == 0 {
+		return []string{demo.Operator().ID}
+	}
+	return rt.config.PlatformAdmins
 }
 
 // clerkRole is what Clerk calls our roles. Clerk has no owner: it is the administrator who made the organization.

@@ -26,7 +26,7 @@ func appendGrouped(b []byte, n int64) []byte {
 }
 
 // grouped is a number with its thousands separated.
-func grouped(n int) string { return string(appendGrouped(nil, int64(n))) }
+func grouped[N int | int64](n N) string { return string(appendGrouped(nil, int64(n))) }
 
 // appendDollars adds an amount of cents, with the cents only where there are some.
 func appendDollars(b []byte, cents int64) []byte {

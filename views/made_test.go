@@ -140,7 +140,7 @@ func TestWhatAPageOffersDependsOnTheRoleAndTheStatus(t *testing.T) {
 	t.Parallel()
 	pages := all()
 	for name, offers := range map[string]map[string]int{ // selector to how often
-		"jobs":                  {`.row form[action$="/triage"]`: 1, `.row [name=return_to]`: 1, `button[value=shortlisted]`: 1, `button[value=skipped]`: 1, `.tabs a[aria-current=page]`: 1, `.top nav a[aria-current=page]`: 1, `a[rel=next]`: 1},
+		"jobs":                  {`.row form[action$="/triage"]`: 1, `.row [name=return_to]`: 1, `button[value=shortlisted]`: 1, `button[value=skipped]`: 1, `.tabs a[aria-current=page]`: 1, `.top nav a[aria-current=page]`: 1, `a[rel=next]`: 1, `.top nav a`: 4, `.alarm a`: 1},
 		"jobs as a viewer":      {`main form[method=post]`: 0, `a[href="/jobs/import"]`: 0, `a[rel=next]`: 0, `.filter a`: 0},
 		"jobs without a match":  {`.empty a[href="/jobs"]`: 1, `.filter a[href="/jobs?triage=new"]`: 1, `[aria-invalid=true]`: 2},
 		"jobs-none":             {`.empty a[href="/jobs/import"]`: 1},

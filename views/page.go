@@ -16,12 +16,15 @@ import (
 // Shell is what stands around the content of every page.
 type Shell struct {
 	Title         string
-	Section       string // which entry of the navigation is current: jobs, proposals, organizations, or empty
+	Section       string // which entry of the navigation is current: jobs, proposals, organization, organizations, one of the operator's, or empty
 	PersonName    string // empty: nobody is signed in
 	PersonEmail   string
 	Tenant        uuid.UUID // zero: no organization is active
 	TenantName    string
 	Role          db.Role
+	Administers   bool                   // the directory has the person as admin or owner of the active organization
+	Alarm         bool                   // somebody tries to reach its data, and no admin has looked yet: said to those who administer it
+	Operator      bool                   // the person may open the operator's pages
 	Organizations []control.Organization // of the switcher, last used first
 	Sandbox       bool                   // sign-in is the stand-in's
 	Message       string                 // what the last write did; empty for none

@@ -42,9 +42,16 @@ var (
 func ptr[T any](v T) *T { return &v }
 
 func shell(title string) views.Shell {
-	return views.Shell{Title: title, Section: "jobs", PersonName: "Ana " + evil, PersonEmail: "ana@example.com" + evil, Tenant: one, TenantName: "Acme " + evil, Role: db.Owner,
+	return views.Shell{Title: title, Section: "jobs", PersonName: "Ana " + evil, PersonEmail: "ana@example.com" + evil, Tenant: one, TenantName: "Acme " + evil, Role: db.Owner, Administers: true, Alarm: true, Operator: true,
 		Organizations: []control.Organization{{ID: one, Name: "Acme " + evil, Role: db.Owner, State: "active", LastUsed: ptr(now.Add(-time.Hour))}, {ID: two, Name: "Beta", Role: db.Viewer, State: "suspended"}},
 		Sandbox:       true, Message: "Done " + evil, Now: now, Return: "/jobs?q=" + evil}
+}
+
+// operator is the shell of an operator's page.
+func operator(title string) views.Shell {
+	s := shell(title)
+	s.Section, s.Tenant, s.TenantName, s.Role, s.Organizations = strings.ToLower(title), uuid.Nil, "", "", nil
+	return s
 }
 
 func posting() job.Posting {
@@ -115,6 +122,8 @@ func pages() map[string]templ.Component {
 		"error":               views.Error(views.ErrorPage{Shell: shell("Error"), Status: 500, Heading: evil, Text: evil, Action: evil, Link: "javascript:alert(1)", RequestID: evil, Kept: kept}),
 		"wrong-tenant":        views.WrongTenant(views.WrongTenantPage{Shell: shell("Other"), WrittenFor: "Beta " + evil, WrittenForID: two, WrittenForPath: "/proposals/x" + evil, Kept: kept}),
 		"wrong-tenant-hidden": views.WrongTenant(views.WrongTenantPage{Shell: shell("Other")}),
+		"overview":            views.Overview(views.OverviewPage{Shell: operator("Overview"), States: []control.StateCount{{State: "active", Count: 1234}, {State: "suspended", Count: 1}}}),
+		"overview-none":       views.Overview(views.OverviewPage{Shell: operator("Overview")}),
 		"signed-out":          views.SignedOut(views.Shell{Title: "Signed out"}),
 	}
 }

@@ -24,7 +24,7 @@ func TestNobodyGetsAnywhereWithoutASession(t *testing.T) {
 	b := s.Browser(t)
 	b.NoRedirects()
 	for _, r := range web.Routes() {
-		if r.Policy == "public" {
+		if r.Policy == "public" || r.Policy == "platform admin" { // the latter are not even there: operator_test.go
 			continue
 		}
 		p := send(t, b, r.Method, s.URL+address(r.Path), url.Values{"tenant": {"x"}})

@@ -16,33 +16,42 @@ import (
 
 // public is a door that everybody may pass.
 func public(h echo.HandlerFunc) door {
-	return door{"public", func(*Server) echo.HandlerFunc { return h }}
+	return door{policy: "public", handle: func(*Server) echo.HandlerFunc { return h }}
 }
 
 // signedInPage is a door for whoever is signed in, to a page of the control plane.
 func signedInPage(h controlPage) door {
-	return door{"signed in", func(s *Server) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			r, err := s.enter(c)
-			if err != nil {
-				return err
-			}
-			var component templ.Component
-			err = s.db.Control(c.Request().Context(), func(tx *db.ControlTx) (err error) {
-				component, err = h(r, tx)
-				return err
-			})
-			if err != nil {
-				return s.refuse(r, form{}, err)
-			}
-			return s.show(r, http.StatusOK, component)
+	return door{policy: "signed in", handle: func(s *Server) echo.HandlerFunc { return s.controlled(s.enter, h) }}
+}
+
+// platformPage is a door for those who operate the platform, to a page of theirs. To everybody else there is nothing at
+// this address, in the very words of an address where there is nothing, however they ask.
+func platformPage(h controlPage) door {
+	return door{policy: "platform admin", hidden: true, handle: func(s *Server) echo.HandlerFunc { return s.controlled(s.enterPlatform, h) }}
+}
+
+// controlled runs a page of the control plane.
+func (s *Server) controlled(enter func(echo.Context) (*request, error), h controlPage) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r, err := enter(c)
+		if err != nil {
+			return err
 		}
-	}}
+		var component templ.Component
+		err = s.db.Control(c.Request().Context(), func(tx *db.ControlTx) (err error) {
+			component, err = h(r, tx)
+			return err
+		})
+		if err != nil {
+			return s.refuse(r, form{}, err)
+		}
+		return s.show(r, http.StatusOK, component)
+	}
 }
 
 // signedInAction is a door for whoever is signed in, to a change of the control plane.
 func signedInAction(h controlAction) door {
-	return door{"signed in", func(s *Server) echo.HandlerFunc {
+	return door{policy: "signed in", handle: func(s *Server) echo.HandlerFunc {
 		return s.posted(s.enter, maxForm, func(r *request) (next string, err error) {
 			err = s.db.Control(r.Request().Context(), func(tx *db.ControlTx) (err error) {
 				next, err = h(r, tx)
@@ -55,14 +64,14 @@ func signedInAction(h controlAction) door {
 
 // signedInRule is a door for whoever is signed in, to a rule that makes its own transactions.
 func signedInRule(h ruleAction) door {
-	return door{"signed in", func(s *Server) echo.HandlerFunc {
+	return door{policy: "signed in", handle: func(s *Server) echo.HandlerFunc {
 		return s.posted(s.enter, maxForm, func(r *request) (string, error) { return h(r) })
 	}}
 }
 
 // tenantPage is a door for members of the active tenant with at least the role least, to one of its pages.
 func tenantPage(least db.Role, h page) door {
-	return door{"tenant " + string(least), func(s *Server) echo.HandlerFunc {
+	return door{policy: "tenant " + string(least), handle: func(s *Server) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r, err := s.enterTenant(c)
 			if err != nil {
@@ -84,7 +93,7 @@ func tenantAction(least db.Role, h action) door { return tenantPost(least, maxFo
 func tenantUpload(least db.Role, h action) door { return tenantPost(least, maxUpload, h) }
 
 func tenantPost(least db.Role, limit int64, h action) door {
-	return door{"tenant " + string(least), func(s *Server) echo.HandlerFunc {
+	return door{policy: "tenant " + string(least), handle: func(s *Server) echo.HandlerFunc {
 		return s.posted(s.enterTenant, limit, func(r *request) (next string, err error) {
 			if err := r.guard(r.form); err != nil {
 				return "", err
@@ -193,7 +202,7 @@ func (s *Server) refuse(r *request, f form, err error) error {
 	answer := s.answer(r, err)
 	if errors.Is(err, db.ErrRefused) || errors.Is(err, db.ErrNotMember) {
 		// The shell would name an organization that this person may not see.
-		r.session.Tenant, r.session.TenantName = db.Tenant{}, ""
+		r.session.Tenant, r.session.TenantName, r.session.Role = db.Tenant{}, "", ""
 	}
 	page := answer.page(r.shell(answer.heading, "", ""), requestID(r))
 	page.Kept = f.kept()

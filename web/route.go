@@ -34,6 +34,7 @@ type route struct {
 // and New refuses the zero door.
 type door struct {
 	policy string
+	hidden bool // whoever may not pass is told that there is nothing here, by every method
 	handle func(*Server) echo.HandlerFunc
 }
 
@@ -68,5 +69,7 @@ func (h *handlers) routes() []route {
 		{http.MethodPost, "/proposals/:id", tenantAction(db.MemberRole, h.saveProposal)},
 		{http.MethodPost, "/proposals/:id/restore", tenantAction(db.MemberRole, h.restoreProposal)},
 		{http.MethodPost, "/proposals/:id/move", tenantAction(db.MemberRole, h.moveProposal)},
+
+		{http.MethodGet, "/admin", platformPage(h.overview)},
 	}
 }

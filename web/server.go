@@ -29,6 +29,7 @@ type Options struct {
 	Clerk         *clerk.Client
 	Organizations *app.Organizations
 	SessionKeys   [][]byte // newest first, 32 bytes each
+	Operators     []string // Clerk user ids of those who operate the platform
 	BaseURL       *url.URL // what browsers see
 	Sandbox       bool     // Clerk is the stand-in: every page says so
 	Log           *slog.Logger
@@ -36,12 +37,13 @@ type Options struct {
 
 // Server is the front.
 type Server struct {
-	db       *db.DB
-	cookies  *cookies
-	sandbox  bool
-	log      *slog.Logger
-	echo     *echo.Echo
-	draining atomic.Bool // about to end: not ready for more
+	db        *db.DB
+	cookies   *cookies
+	operators map[string]bool // by Clerk user id
+	sandbox   bool
+	log       *slog.Logger
+	echo      *echo.Echo
+	draining  atomic.Bool // about to end: not ready for more
 }
 
 // New wires the chain and the routes. It fails for a session key that cannot be used.
@@ -50,7 +52,10 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{db: o.DB, cookies: ck, sandbox: o.Sandbox, log: o.Log, echo: echo.New()}
+	s := &Server{db: o.DB, cookies: ck, operators: map[string]bool{}, sandbox: o.Sandbox, log: o.Log, echo: echo.New()}
+	for _, person := range o.Operators {
+		s.operators[person] = true
+	}
 	s.echo.HideBanner, s.echo.HidePort = true, true
 	s.echo.HTTPErrorHandler = s.handleError
 	// The chain, outermost first.
@@ -63,15 +68,25 @@ func New(o Options) (*Server, error) {
 	)
 	h := &handlers{cookies: ck, clerk: o.Clerk, orgs: o.Organizations, base: o.BaseURL, sandbox: o.Sandbox, ping: s.ping, assets: static.Handler()}
 	for _, r := range h.routes() {
-		if r.door.handle == nil {
-			return nil, fmt.Errorf("web: %s %s has no policy", r.method, r.path)
-		}
-		s.echo.Add(r.method, r.path, r.door.handle(s))
-		if r.method == http.MethodGet {
-			s.echo.HEAD(r.path, r.door.handle(s)) // net/http leaves the body out
+		if err := s.add(r); err != nil {
+			return nil, err
 		}
 	}
 	return s, nil
+}
+
+func (s *Server) add(r route) error {
+	if r.door.handle == nil {
+		return fmt.Errorf("web: %s %s has no policy", r.method, r.path)
+	}
+	s.echo.Add(r.method, r.path, r.door.handle(s))
+	if r.method == http.MethodGet {
+		s.echo.HEAD(r.path, r.door.handle(s)) // net/http leaves the body out
+	}
+	if r.door.hidden {
+		s.echo.RouteNotFound(r.path, echo.NotFoundHandler) // the other methods: 405 would say that there is something
+	}
+	return nil
 }
 
 // ServeHTTP answers one request.

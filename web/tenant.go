@@ -17,12 +17,13 @@ import (
 // request is a signed-in request: the echo.Context that handlers get.
 type request struct {
 	echo.Context
-	cookie  cookie
-	session control.Session
-	sandbox bool
-	shown   bool // the message of the last write has been put on a page
-	form    form // of a POST
-	ended   bool // the session is over: the cookie goes
+	cookie   cookie
+	session  control.Session
+	sandbox  bool
+	operator bool // the person operates the platform
+	shown    bool // the message of the last write has been put on a page
+	form     form // of a POST
+	ended    bool // the session is over: the cookie goes
 }
 
 // signedIn is the request behind a handler's context. Only the adapters of signed-in doors make contexts, so it is there.
@@ -52,7 +53,7 @@ func (s *Server) enter(c echo.Context) (*request, error) {
 		return nil, err
 	}
 	note(c, session.ClerkUser, session.Tenant.ID)
-	return &request{Context: c, cookie: ck, session: session, sandbox: s.sandbox}, nil
+	return &request{Context: c, cookie: ck, session: session, sandbox: s.sandbox, operator: s.operators[session.ClerkUser]}, nil
 }
 
 // enterTenant is enter for a door that needs an active tenant.
@@ -62,6 +63,15 @@ func (s *Server) enterTenant(c echo.Context) (*request, error) {
 		err = elsewhere{"/organizations"}
 	}
 	return r, err
+}
+
+// enterPlatform is enter for a door of those who operate the platform. Whoever does not, or is not signed in, learns no
+// more than at an address where there is nothing.
+func (s *Server) enterPlatform(c echo.Context) (*request, error) {
+	if r, err := s.enter(c); err == nil && r.operator {
+		return r, nil
+	}
+	return nil, echo.ErrNotFound
 }
 
 // actor is the person of this session in its active tenant. This is the only place that makes a member actor; the users
@@ -77,6 +87,7 @@ func (r *request) shell(title, section string, role db.Role) views.Shell {
 		Title: title, Section: section,
 		PersonName: r.session.Name, PersonEmail: r.session.Email,
 		Tenant: r.session.Tenant.ID, TenantName: r.session.TenantName, Role: role,
+		Operator: r.operator,
 		Organizations: r.session.Organizations, Sandbox: r.sandbox,
 		Message: r.cookie.message, Now: time.Now(), Return: local(r.Request().URL),
 	}

@@ -24,7 +24,8 @@ func start(t *testing.T) *webtest.Site {
 	t.Helper()
 	return webtest.Start(t, dbtest.Own(t), sandbox.Seed{
 		People: []sandbox.Person{{ID: ana, Email: "ana@example.com", Name: "Ana Example"}, {ID: ben, Email: "ben@example.com", Name: "Ben Example"},
-			{ID: vera, Email: "vera@example.com", Name: "Vera Example"}, {ID: nina, Email: "nina@example.com", Name: "Nina Example"}},
+			{ID: vera, Email: "vera@example.com", Name: "Vera Example"}, {ID: nina, Email: "nina@example.com", Name: "Nina Example"},
+			{ID: webtest.Operator, Email: "operator@example.com", Name: "Olga Operator"}},
 		Organizations: []sandbox.Organization{
 			{ID: acme, Name: "Acme", Slug: "acme", CreatedBy: ana, Members: map[string]string{ana: "org:admin", ben: "org:member", vera: "org:viewer"}},
 			{ID: beta, Name: "Beta", Slug: "beta", CreatedBy: ana, Members: map[string]string{ana: "org:admin"}},

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -30,6 +31,8 @@ type Config struct {
 	ClerkSecretKey      string // empty: the sandbox
 	ClerkPublishableKey string
 	ClerkAPIURL         string // empty: Clerk's own
+
+	PlatformAdmins []string // Clerk user ids; empty: nobody, or the sandbox's operator
 }
 
 // Embedded tells whether Postgres is ours to run.
@@ -65,6 +68,7 @@ var Variables = []Variable{
 	{"CLERK_SECRET_KEY", "the sandbox", "Clerk's secret key, sk_…", func(c *Config, v string) error { c.ClerkSecretKey = v; return begins(v, "sk_test_", "sk_live_") }},
 	{"CLERK_PUBLISHABLE_KEY", "the sandbox", "Clerk's publishable key, pk_…", func(c *Config, v string) error { c.ClerkPublishableKey = v; return begins(v, "pk_test_", "pk_live_") }},
 	{"CLERK_API_URL", "Clerk's own", "another address of Clerk's Backend API", func(c *Config, v string) error { c.ClerkAPIURL = v; return webURL(v) }},
+	{"PLATFORM_ADMINS", "nobody; the sandbox's operator", "Clerk user ids of those who operate the platform and see /admin, separated by commas", func(c *Config, v string) (err error) { c.PlatformAdmins, err = people(v); return err }},
 }
 
 // Load reads the variables through getenv. The error is an *Error.
@@ -205,6 +209,19 @@ func keys(v string) ([][]byte, error) {
 			return nil, fmt.Errorf("key %d is not 32 bytes in base64; `openssl rand -base64 32` makes one", i+1)
 		}
 		all = append(all, key)
+	}
+	return all, nil
+}
+
+var personID = regexp.MustCompile(`^user_[A-Za-z0-9]+$`)
+
+// people reads Clerk user ids.
+func people(v string) ([]string, error) {
+	all := strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })
+	for _, id := range all {
+		if !personID.MatchString(id) {
+			return nil, fmt.Errorf("%q is not a user id of Clerk, user_…", id)
+		}
 	}
 	return all, nil
 }

@@ -16,7 +16,7 @@ func own() map[string]string {
 		"BASE_URL": "https://app.example.com", "ADDR": "0.0.0.0:80",
 		"DATABASE_URL": "postgres://app_owner:p@db/app", "TENANT_DATABASE_URL": "postgres://app_tenant:p@db/app",
 		"CONTROL_DATABASE_URL": "postgres://app_control:p@db/app", "SESSION_KEYS": key + "," + key, "SEAL_KEYS": key,
-		"CLERK_SECRET_KEY": "sk_test_x", "CLERK_PUBLISHABLE_KEY": "pk_test_x",
+		"CLERK_SECRET_KEY": "sk_test_x", "CLERK_PUBLISHABLE_KEY": "pk_test_x", "PLATFORM_ADMINS": "user_a, user_b",
 	}
 }
 
@@ -43,7 +43,7 @@ func TestTheBaseURLFollowsTheAddress(t *testing.T) {
 func TestAWholeConfigurationIsTaken(t *testing.T) {
 	t.Parallel()
 	c, err := load(own())
-	if err != nil || c.Embedded() || c.Sandbox() || len(c.SessionKeys) != 2 || len(c.SealKeys) != 1 {
+	if err != nil || c.Embedded() || c.Sandbox() || len(c.SessionKeys) != 2 || len(c.SealKeys) != 1 || len(c.PlatformAdmins) != 2 {
 		t.Fatalf("config %+v, %v", c, err)
 	}
 }
@@ -58,6 +58,7 @@ func TestABadVariableIsNamed(t *testing.T) {
 		{"SESSION_KEYS", ""}, {"SESSION_KEYS", "short"}, {"SEAL_KEYS", ""}, {"SEAL_KEYS", key + ",x"},
 		{"CLERK_SECRET_KEY", "pk_test_x"}, {"CLERK_SECRET_KEY", ""}, {"CLERK_PUBLISHABLE_KEY", ""}, {"CLERK_PUBLISHABLE_KEY", "pk_test_"},
 		{"CLERK_API_URL", "nowhere"}, {"POSTGRES_BIN", "/usr/bin"},
+		{"PLATFORM_ADMINS", "olga@example.com"}, {"PLATFORM_ADMINS", "user_a,org_b"}, {"PLATFORM_ADMINS", "user_"},
 	}
 	for _, c := range cases {
 		t.Run(c.variable+"="+c.value, func(t *testing.T) {

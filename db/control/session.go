@@ -43,6 +43,7 @@ type Session struct {
 	Person
 	Tenant        place.Tenant   // zero without an active tenant
 	TenantName    string         // as the registry has it
+	Role          sealed.Role    // in the active tenant as the directory has it: it chooses what is offered and grants nothing
 	Organizations []Organization // the nine last used, for the switcher
 }
 
@@ -56,6 +57,7 @@ type sessionRow struct {
 	Place         *string        `db:"place"`
 	Epoch         *int           `db:"epoch"`
 	TenantName    *string        `db:"tenant_name"`
+	Role          *sealed.Role   `db:"role"`
 	Organizations []Organization `db:"organizations"`
 }
 
@@ -65,7 +67,7 @@ func LoadSession(ctx context.Context, d *sealed.DB, sid SID, tenant uuid.UUID) (
 	var r sessionRow
 	err := sealed.Peek(ctx, d, "control.session", `
 		SELECT s.clerk_user_id, s.clerk_session_id, s.email, s.name,
-		       r.tenant_id, r.isolation, r.place, r.epoch, r.name AS tenant_name,
+		       r.tenant_id, r.isolation, r.place, r.epoch, r.name AS tenant_name, d.role,
 		       (SELECT coalesce(json_agg(o), '[]') FROM (
 		         SELECT r2.tenant_id AS id, r2.name, d2.role, r2.state, d2.last_used_at AS last_used
 		         FROM control.directory d2 JOIN control.registry r2 USING (tenant_id)
@@ -81,7 +83,7 @@ func LoadSession(ctx context.Context, d *sealed.DB, sid SID, tenant uuid.UUID) (
 	s := Session{Person: Person{r.ClerkUser, r.ClerkSession, r.Email, r.Name}, Organizations: r.Organizations}
 	if r.Tenant != nil {
 		s.Tenant = registered{*r.Tenant, *r.Isolation, *r.Place, *r.Epoch}.tenant()
-		s.TenantName = *r.TenantName
+		s.TenantName, s.Role = *r.TenantName, *r.Role
 	}
 	return s, nil
 }

@@ -24,6 +24,7 @@ import (
 	"upwork-ai-agent/app/clerk/sandbox"
 	"upwork-ai-agent/db"
 	"upwork-ai-agent/db/dbtest"
+	"upwork-ai-agent/db/demo"
 	"upwork-ai-agent/web"
 )
 
@@ -54,6 +55,9 @@ func (l *Log) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+// Operator is the id of the person who operates the platform of every site.
+var Operator = demo.Operator().ID
 
 // Start runs the app over d with the given people and organizations.
 func Start(t testing.TB, d *dbtest.Database, seed sandbox.Seed) *Site {
@@ -98,7 +102,7 @@ func (s *Site) front(d *db.DB, log *slog.Logger) (http.Handler, error) {
 		return nil, err
 	}
 	return web.New(web.Options{DB: d, Clerk: client, Organizations: app.NewOrganizations(d, client, log),
-		SessionKeys: [][]byte{bytes.Repeat([]byte{1}, 32)}, BaseURL: base, Sandbox: true, Log: log})
+		SessionKeys: [][]byte{bytes.Repeat([]byte{1}, 32)}, Operators: []string{Operator}, BaseURL: base, Sandbox: true, Log: log})
 }
 
 // Browser is one browser without JavaScript: it keeps cookies and says where it comes from, as a browser does.
