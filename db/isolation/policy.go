@@ -64,11 +64,11 @@ func tables(ctx context.Context, d *sealed.DB, place string) (Findings, error) {
 	var found Findings
 	for _, t := range all {
 		if fault := t.fault(); fault != "" {
-			found = append(found, Finding{place, "table " + t.Schema + "." + t.Name, fault, t.mend()})
+			found = append(found, Finding{place, "row-level security", "table " + t.Schema + "." + t.Name, fault, t.mend()})
 		}
 	}
 	if len(all) == 0 {
-		found = append(found, Finding{place, "schema public", "has no tenant table", "run `migrate`"})
+		found = append(found, Finding{place, "row-level security", "schema public", "has no tenant table", "run `migrate`"})
 	}
 	return found, nil
 }

@@ -15,10 +15,11 @@ var ErrUnsafe = errors.New("the database does not keep tenants apart")
 
 // Finding is one thing that is not as it must be, with how to mend it.
 type Finding struct {
-	Place  string
-	Object string // a role, a table, a schema
-	Fault  string
-	Mend   string
+	Place  string `json:"place"`
+	Check  string `json:"check"`  // the name of the check that found it: one of Checks
+	Object string `json:"object"` // a role, a table, a schema
+	Fault  string `json:"fault"`
+	Mend   string `json:"mend"`
 }
 
 // Findings is what a posture check found.
@@ -39,8 +40,8 @@ func (f Findings) String() string {
 func Posture(ctx context.Context, d *sealed.DB) (Findings, error) {
 	var all Findings
 	for _, name := range d.Places() {
-		for _, check := range []func(context.Context, *sealed.DB, string) (Findings, error){version, tables, ways} {
-			found, err := check(ctx, d, name)
+		for _, look := range atBoot {
+			found, err := look(ctx, d, name)
 			if err != nil {
 				return nil, err
 			}
@@ -48,6 +49,14 @@ func Posture(ctx context.Context, d *sealed.DB) (Findings, error) {
 		}
 	}
 	return all, nil
+}
+
+// atBoot is what Posture looks at in every place.
+var atBoot = []func(ctx context.Context, d *sealed.DB, place string) (Findings, error){version, tables, ways}
+
+// ways finds what opens a way around the gate.
+func ways(ctx context.Context, d *sealed.DB, place string) (Findings, error) {
+	return ask(ctx, d, place, waysAround)
 }
 
 // floors is the lowest minor version of each major that has the fixes of row-level security: CVE-2023-2455,
@@ -64,7 +73,7 @@ func version(ctx context.Context, d *sealed.DB, name string) (Findings, error) {
 	if Supported(v[0].Number) {
 		return nil, nil
 	}
-	return Findings{{name, "server", fmt.Sprintf("Postgres %d.%d has known holes in row-level security", v[0].Number/10000, v[0].Number%10000),
+	return Findings{{name, "server version", "server", fmt.Sprintf("Postgres %d.%d has known holes in row-level security", v[0].Number/10000, v[0].Number%10000),
 		"upgrade to 15.14, 16.10, 17.6, 18 or later"}}, nil
 }
 

@@ -22,7 +22,7 @@ func TestANewInstallationHasNoFinding(t *testing.T) {
 	}
 }
 
-// broken is one thing that somebody did to a database, and what the posture check must say of it.
+// broken is one thing that somebody did to a database, and what must be said of it.
 type broken struct {
 	name   string
 	harm   string

@@ -36,7 +36,7 @@ const (
 
 // Step is one thing that decides, in the order in which it does.
 type Step struct {
-	Name       string  `json:"name"`                 // registry, place, fence, gate, member, grant, policy, row, trial, app
+	Name       string  `json:"name"` // registry, place, fence, gate, member, grant, policy, row, trial, app
 	Outcome    Outcome `json:"outcome"`
 	Detail     string  `json:"detail"`               // one sentence; never what the row contains
 	Expression string  `json:"expression,omitempty"` // of a policy, or the statement that was tried

@@ -1,20 +1,14 @@
 package isolation
 
 import (
-	"context"
 	"fmt"
 	"strings"
-
-	"upwork-ai-agent/db/internal/sealed"
 )
 
-// way is one way around the gate. Its query names every object that opens it, as columns object and fault, to the
-// role that is connected; none in a sound installation.
-type way struct{ mend, sql string }
-
-// waysAround is the one table of them. What is under pg_catalog and information_schema is the server's own.
-var waysAround = []way{
-	{"connect as app_tenant, as `db bootstrap` makes it", `
+// waysAround is the one table of what opens a way around the gate to the role that is connected. None may be open when a
+// tenant is served.
+var waysAround = []check{
+	{"tenant role", "connect as app_tenant, as `db bootstrap` makes it", `
 		-- pg_has_role counts what the role may become by SET ROLE as well as what it inherits.
 		SELECT 'role ' || r.rolname AS object, f.fault
 		FROM pg_roles r CROSS JOIN LATERAL (VALUES
@@ -27,7 +21,7 @@ var waysAround = []way{
 		  (has_database_privilege(r.oid, current_database(), 'CREATE'), 'may create schemas')
 		) AS f (holds, fault)
 		WHERE r.rolname = current_user AND f.holds`},
-	{"REVOKE it", `
+	{"tenant grants", "REVOKE it", `
 		-- They act on every tenant's rows at once.
 		SELECT 'table ' || o.name, 'the tenant role may ' || p.privilege
 		FROM objects o CROSS JOIN unnest(ARRAY['TRUNCATE', 'REFERENCES', 'TRIGGER']) AS p (privilege)
@@ -49,13 +43,13 @@ var waysAround = []way{
 		UNION ALL
 		SELECT 'sequence ' || o.name, 'the tenant role may use it: it counts what other tenants do'
 		FROM objects o WHERE CASE WHEN o.kind = 'S' THEN has_sequence_privilege(o.oid, 'USAGE, SELECT, UPDATE') END`},
-	{"ALTER VIEW … SET (security_invoker = true), or REVOKE it", `
+	{"views", "ALTER VIEW … SET (security_invoker = true), or REVOKE it", `
 		SELECT 'view ' || o.name, 'it reads with the rights of ' || o.owner || ', not with those of the tenant role'
 		FROM objects o
 		WHERE o.kind = 'v' AND o.schema NOT IN ('app', 'control')
 		  AND (has_any_column_privilege(o.oid, 'SELECT, INSERT, UPDATE') OR has_table_privilege(o.oid, 'DELETE'))
 		  AND NOT coalesce((SELECT x.option_value::bool FROM pg_options_to_table(o.options) x WHERE x.option_name = 'security_invoker'), false)`},
-	{"REVOKE EXECUTE on it from PUBLIC and app_tenant, or drop it", `
+	{"functions", "REVOKE EXECUTE on it from PUBLIC and app_tenant, or drop it", `
 		SELECT 'function ' || f.oid::regprocedure, 'it runs with the rights of ' || f.proowner::regrole || ', and the tenant role can make it run'
 		FROM pg_proc f
 		WHERE f.prosecdef
@@ -65,10 +59,10 @@ var waysAround = []way{
 		UNION ALL
 		SELECT 'function ' || f.oid::regprocedure, 'it is marked leakproof: it is shown rows before the policies are asked'
 		FROM pg_proc f WHERE f.proleakproof AND f.pronamespace <> 'pg_catalog'::regnamespace`},
-	{"drop the rule", `
+	{"rules", "drop the rule", `
 		SELECT 'table ' || o.name, 'its rule ' || w.rulename || ' acts with the rights of ' || o.owner
 		FROM pg_rewrite w JOIN objects o ON o.oid = w.ev_class WHERE o.kind IN ('r', 'p')`},
-	{"restore it as the migrations of the place make it", `
+	{"gate", "restore it as the migrations of the place make it", `
 		SELECT 'view ' || g.name, 'it does not say what the gate must say'
 		FROM (VALUES ` + gate() + `) AS g (name, pattern)
 		LEFT JOIN objects o ON o.name = g.name AND o.kind = 'v'
@@ -106,36 +100,4 @@ func gate() string {
 		rows[i] = fmt.Sprintf("('%s', '%s')", v.name, strings.ReplaceAll(strings.ReplaceAll(v.pattern, "DIGEST", digest), "'", "''"))
 	}
 	return strings.Join(rows, ", ")
-}
-
-// objects are the relations that are not the server's own.
-const objects = `
-	WITH objects AS MATERIALIZED (
-	  SELECT c.oid, n.nspname AS schema, n.nspname || '.' || c.relname AS name, c.relkind AS kind, c.relowner::regrole::text AS owner, c.reloptions AS options, c.relrowsecurity AS secured
-	  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-	  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname !~ '^(pg_|information_schema$)')`
-
-var waysSQL = func() string {
-	parts := make([]string, len(waysAround))
-	for i, w := range waysAround {
-		parts[i] = fmt.Sprintf("SELECT w.object, w.fault, %d AS way FROM (%s) AS w (object, fault)", i, w.sql)
-	}
-	return objects + strings.Join(parts, "\nUNION ALL\n") + "\nORDER BY way, object, fault"
-}()
-
-// ways finds what opens a way around the gate.
-func ways(ctx context.Context, d *sealed.DB, place string) (Findings, error) {
-	var open []struct {
-		Object string `db:"object"`
-		Fault  string `db:"fault"`
-		Way    int    `db:"way"`
-	}
-	if err := sealed.Catalog(ctx, d, place, waysSQL, &open); err != nil {
-		return nil, err
-	}
-	var found Findings
-	for _, o := range open {
-		found = append(found, Finding{place, o.Object, o.Fault, waysAround[o.Way].mend})
-	}
-	return found, nil
 }
