@@ -44,6 +44,7 @@ type Session struct {
 	Tenant        place.Tenant   // zero without an active tenant
 	TenantName    string         // as the registry has it
 	Role          sealed.Role    // in the active tenant as the directory has it: it chooses what is offered and grants nothing
+	AlertAt       *time.Time     // when the active tenant's oldest alert that nobody has seen was raised; nil: there is none
 	Organizations []Organization // the nine last used, for the switcher
 }
 
@@ -58,6 +59,7 @@ type sessionRow struct {
 	Epoch         *int           `db:"epoch"`
 	TenantName    *string        `db:"tenant_name"`
 	Role          *sealed.Role   `db:"role"`
+	AlertAt       *time.Time     `db:"alert_at"`
 	Organizations []Organization `db:"organizations"`
 }
 
@@ -67,7 +69,7 @@ func LoadSession(ctx context.Context, d *sealed.DB, sid SID, tenant uuid.UUID) (
 	var r sessionRow
 	err := sealed.Peek(ctx, d, "control.session", `
 		SELECT s.clerk_user_id, s.clerk_session_id, s.email, s.name,
-		       r.tenant_id, r.isolation, r.place, r.epoch, r.name AS tenant_name, d.role,
+		       r.tenant_id, r.isolation, r.place, r.epoch, r.name AS tenant_name, d.role, r.alert_at,
 		       (SELECT coalesce(json_agg(o), '[]') FROM (
 		         SELECT r2.tenant_id AS id, r2.name, d2.role, r2.state, d2.last_used_at AS last_used
 		         FROM control.directory d2 JOIN control.registry r2 USING (tenant_id)
@@ -80,7 +82,7 @@ func LoadSession(ctx context.Context, d *sealed.DB, sid SID, tenant uuid.UUID) (
 	if err != nil {
 		return Session{}, err
 	}
-	s := Session{Person: Person{r.ClerkUser, r.ClerkSession, r.Email, r.Name}, Organizations: r.Organizations}
+	s := Session{Person: Person{r.ClerkUser, r.ClerkSession, r.Email, r.Name}, AlertAt: r.AlertAt, Organizations: r.Organizations}
 	if r.Tenant != nil {
 		s.Tenant = registered{*r.Tenant, *r.Isolation, *r.Place, *r.Epoch}.tenant()
 		s.TenantName, s.Role = *r.TenantName, *r.Role

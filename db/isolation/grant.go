@@ -111,6 +111,7 @@ var functions = []function{
 	{"app.set_tenant(uuid, text)", "app_owner", "v", false, ""},
 	{"app.protect(regclass, name)", "app_owner", "v", false, ""},
 	{"search_jobs(text)", "app_search", "s", true, "search_path=pg_catalog, pg_temp"},
+	{"owner_of(text, uuid)", "app_search", "s", true, "search_path=pg_catalog, pg_temp"},
 }
 
 func functionRows() string {

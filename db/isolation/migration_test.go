@@ -46,6 +46,9 @@ func TestEveryMigrationGoesDownAndUpAgain(t *testing.T) {
 	d := dbtest.Own(t)
 	super := d.Connect(t, "postgres")
 	before := scan[string](t, super, everything)
+	if err := migrate.Down(d.URL("app_owner"), "river"); err != nil {
+		t.Fatal(err)
+	}
 	for _, folder := range folders {
 		files, err := filepath.Glob(filepath.Join("..", "migrate", folder, "*.sql"))
 		if err != nil || len(files) == 0 {

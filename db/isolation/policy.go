@@ -34,10 +34,11 @@ func listed(table, key string) []policy {
 		policy{"mover", "ALL", "{app_mover}", over("moving"), over("moving"), permissive})
 }
 
-// additional are the policies beyond those of app.protect. app_search owns the search function and nothing else runs as it.
-var additional = map[string][]policy{
-	"jobs": {{"search", "SELECT", "{app_search}", "true", "", "PERMISSIVE"}},
-}
+// additional are the policies beyond those of app.protect. app_search owns the search function and owner_of, and nothing
+// else runs as it.
+var additional = map[string][]policy{"jobs": {searching}, "proposals": {searching}, "imports": {searching}}
+
+var searching = policy{"search", "SELECT", "{app_search}", "true", "", "PERMISSIVE"}
 
 type table struct {
 	Schema   string   `db:"schema"`

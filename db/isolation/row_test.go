@@ -58,6 +58,13 @@ var makers = []maker{
 		return row{"tenant_id": t.id, "id": t.of("analytics", n), "event": "job.triaged", "actor_id": t.of("users", 0),
 			"entity": "job", "entity_id": t.of("jobs", 0)}
 	}},
+	{table: "policy_hits", ids: []string{"minute", "table_name", "operation"}, touch: "calls = calls + 1", row: func(t tenant, n int) row {
+		return row{"tenant_id": t.id, "minute": day.Add(time.Duration(n) * time.Minute), "table_name": "jobs", "operation": "select",
+			"calls": 1, "rows": 50, "refused_writes": 0, "refused_contexts": 0, "latency": []int64{0, 1}}
+	}},
+	{table: "alerts", touch: "count = count + 1", row: func(t tenant, n int) row {
+		return row{"tenant_id": t.id, "id": t.of("alerts", n), "kind": "attempts", "count": 20, "seen_at": day, "seen_by": t.of("users", 0)}
+	}},
 }
 
 // primary is the primary key.

@@ -56,6 +56,9 @@ func Up(ctx context.Context, ownerURL string, log io.Writer) error {
 			return fmt.Errorf("migrate %s: %w", s.folder, err)
 		}
 	}
+	if err := riverUp(ctx, ownerURL, log); err != nil {
+		return fmt.Errorf("migrate %s: %w", riverFolder, err)
+	}
 	return nil
 }
 
@@ -114,11 +117,15 @@ func (s set) pending(m *dbmate.DB) (int, error) {
 	return n, nil
 }
 
-// Down takes back the newest file of a folder. It is for developing migrations, and tested with each of them.
+// Down takes back the newest file of a folder, or all of river's. It is for developing migrations, and tested with each
+// of them.
 func Down(ownerURL, folder string) error {
 	u, err := url.Parse(ownerURL)
 	if err != nil {
 		return errors.New("migrate: the owner's URL cannot be parsed")
+	}
+	if folder == riverFolder {
+		return riverDown(context.Background(), ownerURL)
 	}
 	for _, s := range sets {
 		if s.folder == folder {

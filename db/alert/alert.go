@@ -1,0 +1,46 @@
+// Package alert holds an organization's notices for its administrators and owners.
+package alert
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"upwork-ai-agent/db"
+	"upwork-ai-agent/db/internal/sealed"
+)
+
+// Alert is one notice.
+type Alert struct {
+	ID        uuid.UUID  `db:"id"`
+	Kind      string     `db:"kind"`  // attempts
+	Count     int64      `db:"count"` // attempts within the hour before it was raised
+	CreatedAt time.Time  `db:"created_at"`
+	SeenAt    *time.Time `db:"seen_at"`
+	SeenBy    string     `db:"seen_by"` // a member's name; empty as long as nobody has
+}
+
+// List queues the alerts since then, latest first, at most 50.
+func List(v *db.View, since time.Time, into *[]Alert) {
+	sealed.List(v, "alert.list", `
+		SELECT a.id, a.kind, a.count, a.created_at, a.seen_at, coalesce(u.name, '') AS seen_by
+		FROM alerts a LEFT JOIN users u ON u.tenant_id = a.tenant_id AND u.id = a.seen_by AND u.tenant_id = $1
+		WHERE a.tenant_id = $1 AND a.created_at >= $2
+		ORDER BY a.created_at DESC, a.id DESC LIMIT 50`, into, since)
+}
+
+// See marks every alert as seen by the member of tx, and tells how many that were. When there was none, nothing is
+// written.
+func See(ctx context.Context, tx *db.Tx) (int, error) {
+	var open []struct {
+		ID uuid.UUID `db:"id"`
+	}
+	err := sealed.FindAll(ctx, tx, "alert.open", `SELECT id FROM alerts WHERE tenant_id = $1 AND seen_at IS NULL`, &open)
+	if err != nil || len(open) == 0 {
+		return 0, err
+	}
+	return len(open), sealed.Change(ctx, tx,
+		sealed.Event{Name: "isolation.alerts_seen", Entity: "organization", ID: tx.Tenant(), Detail: map[string]any{"alerts": len(open)}},
+		sealed.Exec("alert.see", `UPDATE alerts SET seen_at = now(), seen_by = $2 WHERE tenant_id = $1 AND seen_at IS NULL`, tx.Member().ID))
+}
