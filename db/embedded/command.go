@@ -10,10 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
+
+	"upwork-ai-agent/db/internal/child"
 )
 
 // environment is what the server and initdb get of ours: how to find libraries and locales. The rest stays here,
@@ -38,72 +39,25 @@ func command(as account, path string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// child is a started process whose end is noticed.
-type child struct {
-	process *os.Process
-	done    chan struct{} // closed when the process has ended
-	err     error         // how it ended; read after done
-}
-
-// spawn starts cmd from a goroutine that stays on its thread until the process has ended: Linux sends the parent-death
-// signal when the *thread* that forked ends, and Go ends idle threads as it likes.
-func spawn(cmd *exec.Cmd, onParentDeath syscall.Signal) (*child, error) {
-	dieWithParent(cmd.SysProcAttr, onParentDeath)
-	started := make(chan error)
-	c := &child{done: make(chan struct{})}
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		if err == nil {
-			c.process = cmd.Process
-		}
-		started <- err
-		if err == nil {
-			c.err = cmd.Wait()
-			close(c.done)
-		}
-	}()
-	return c, <-started
-}
-
-// stop ends the process with a signal; when ctx ends first, with a harder one. It returns when the process is gone.
-func (c *child) stop(ctx context.Context, soft, hard syscall.Signal) error {
-	if err := c.process.Signal(soft); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
-	}
-	select {
-	case <-c.done:
-		return c.err
-	case <-ctx.Done():
-	}
-	err := c.process.Signal(hard)
-	if errors.Is(err, os.ErrProcessDone) {
-		err = nil
-	}
-	<-c.done
-	return errors.Join(ctx.Err(), err)
-}
-
 // output runs a short program of Postgres to its end and returns what it printed. The error holds what it complained of.
 func output(ctx context.Context, as account, path string, args ...string) (string, error) {
 	var out, complaint strings.Builder
 	cmd := command(as, path, args...)
 	cmd.Stdout, cmd.Stderr = &out, &complaint
-	c, err := spawn(cmd, syscall.SIGKILL)
+	c, err := child.Start(cmd, syscall.SIGKILL)
 	if err != nil {
 		return "", err
 	}
 	select {
-	case <-c.done:
+	case <-c.Done():
 	case <-ctx.Done():
 		// The whole group: initdb has children of its own.
-		err := syscall.Kill(-c.process.Pid, syscall.SIGKILL)
-		<-c.done
+		err := syscall.Kill(-c.PID(), syscall.SIGKILL)
+		<-c.Done()
 		return "", errors.Join(ctx.Err(), err)
 	}
-	if c.err != nil {
-		return "", fmt.Errorf("%s: %w: %s", filepath.Base(path), c.err, strings.TrimSpace(complaint.String()))
+	if c.Err() != nil {
+		return "", fmt.Errorf("%s: %w: %s", filepath.Base(path), c.Err(), strings.TrimSpace(complaint.String()))
 	}
 	return out.String(), nil
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"upwork-ai-agent/db/internal/child"
 )
 
 // patience is how long a start waits for what an earlier server left behind: one that is still shutting down, or
@@ -146,13 +148,13 @@ func (a attempt) run(ctx context.Context, o Options) (*Server, error) {
 	}
 	released := make(chan struct{})
 	go func() {
-		<-c.done
+		<-c.Done()
 		_ = os.Remove(a.socket) // not when a server that was killed has left its socket there
 		_ = owner.Close()       // frees the lock; nothing was written
 		close(released)
 	}()
 	stop := func(ctx context.Context) error {
-		err := c.stop(ctx, syscall.SIGINT, syscall.SIGQUIT)
+		err := c.Stop(ctx, syscall.SIGINT, syscall.SIGQUIT)
 		<-released
 		return err
 	}
@@ -160,7 +162,7 @@ func (a attempt) run(ctx context.Context, o Options) (*Server, error) {
 }
 
 // repeat tries until the leftovers of an earlier server are gone.
-func (a attempt) repeat(ctx context.Context, o Options) (*child, string, error) {
+func (a attempt) repeat(ctx context.Context, o Options) (*child.Process, string, error) {
 	if err := makeSocketDir(a.socket, a.as); err != nil {
 		return nil, "", err
 	}
@@ -176,7 +178,7 @@ func (a attempt) repeat(ctx context.Context, o Options) (*child, string, error) 
 }
 
 // once runs the server until it accepts connections. When it ends instead, the error is what it said.
-func (a attempt) once(ctx context.Context, o Options) (*child, string, error) {
+func (a attempt) once(ctx context.Context, o Options) (*child.Process, string, error) {
 	log, err := a.cluster.openLog()
 	if err != nil {
 		return nil, "", err
@@ -186,7 +188,7 @@ func (a attempt) once(ctx context.Context, o Options) (*child, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	c, err := spawn(a.server(o, log), syscall.SIGINT)
+	c, err := child.Start(a.server(o, log), syscall.SIGINT)
 	if err != nil {
 		return nil, "", err
 	}
@@ -198,7 +200,7 @@ func (a attempt) once(ctx context.Context, o Options) (*child, string, error) {
 		// ctx may be why; the child must be gone before this returns.
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
-		return nil, "", errors.Join(err, c.stop(grace, syscall.SIGINT, syscall.SIGQUIT))
+		return nil, "", errors.Join(err, c.Stop(grace, syscall.SIGINT, syscall.SIGQUIT))
 	}
 	return c, version, nil
 }
@@ -218,16 +220,16 @@ var errEnded = errors.New("the server ended")
 
 // ready waits until the server serves. postmaster.pid is looked at first: it is cheap, and a greeting that comes too
 // early is an error in the log.
-func (a attempt) ready(ctx context.Context, c *child) (string, error) {
+func (a attempt) ready(ctx context.Context, c *child.Process) (string, error) {
 	for {
-		if st, ok := a.cluster.status(); ok && st.pid == c.process.Pid && st.ready() {
+		if st, ok := a.cluster.status(); ok && st.pid == c.PID() && st.ready() {
 			version, err := greet(ctx, a.socket)
 			if !errors.Is(err, errNotYet) {
 				return version, err
 			}
 		}
 		select {
-		case <-c.done:
+		case <-c.Done():
 			return "", errEnded
 		case <-ctx.Done():
 			return "", ctx.Err()

@@ -4,11 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"syscall"
 )
-
-// dieWithParent lets the kernel send s when this process ends without having stopped the child.
-func dieWithParent(attr *syscall.SysProcAttr, s syscall.Signal) { attr.Pdeathsig = s }
 
 // impostor tells whether a living pid is something else than a Postgres: the number was given to another process or to
 // a thread (in a container numbers start over), or it is a zombie that nobody has reaped yet.
