@@ -21,6 +21,7 @@ import (
 	"upwork-ai-agent/app/clerk/sandbox"
 	"upwork-ai-agent/app/config"
 	"upwork-ai-agent/app/local"
+	"upwork-ai-agent/app/metric"
 	"upwork-ai-agent/db"
 	"upwork-ai-agent/db/demo"
 	"upwork-ai-agent/db/embedded"
@@ -44,6 +45,7 @@ func commands() []command {
 		{"demo", "", "load the two demo organizations, unless they are there", loadDemo},
 		{"db bootstrap", "", "print the SQL that a database administrator runs once on a server of your own", bootstrap},
 		{"db url", "--role ROLE", "print the connection string of a role of the running embedded Postgres", databaseURL},
+		{"health", "", "ask the app that runs on this machine whether it is well; for health checks", health},
 		{"help", "", "print this", help},
 	}
 }
@@ -144,6 +146,13 @@ func usage(w io.Writer) {
 	}
 }
 
+func health(ctx context.Context, rt *runtime, args []string) error {
+	if err := none(args); err != nil {
+		return err
+	}
+	return local.Health(ctx, rt.config.Addr)
+}
+
 func none(args []string) error {
 	if len(args) > 0 {
 		return usageError(fmt.Sprintf("%q is not understood; this command takes no arguments.", strings.Join(args, " ")))
@@ -166,24 +175,32 @@ func serve(ctx context.Context, rt *runtime, args []string) error {
 		return fmt.Errorf("cannot listen on ADDR %s: another program has it, or this machine does not. Set ADDR to another address (%w)", rt.config.Addr, err)
 	}
 	defer listener.Close()
+	log := slog.New(slog.NewJSONHandler(rt.err, nil))
+	page, err := rt.metrics(log)
+	if err != nil {
+		return err
+	}
+	defer func() { rt.complain("metrics", page.Close()) }()
 	d, closeDB, err := rt.database(ctx, true)
 	if err != nil {
 		return err
 	}
 	defer closeDB()
+	if err := page.Register(metric.Pools(d)); err != nil {
+		return err
+	}
 	client, closeClerk, err := rt.clerk()
 	if err != nil {
 		return err
 	}
 	defer closeClerk()
-	log := slog.New(slog.NewJSONHandler(rt.err, nil))
 	sessionKeys, err := rt.keys("session.key", rt.config.SessionKeys)
 	if err != nil {
 		return err
 	}
 	front, err := web.New(web.Options{
 		DB: d, Clerk: client, Organizations: app.NewOrganizations(d, client, log), SessionKeys: sessionKeys,
-		Operators: rt.operators(), BaseURL: rt.config.BaseURL, Sandbox: rt.config.Sandbox(), Log: log,
+		Operators: rt.operators(), BaseURL: rt.config.BaseURL, Sandbox: rt.config.Sandbox(), Log: log, Metrics: page,
 	})
 	if err != nil {
 		return err
@@ -191,6 +208,26 @@ func serve(ctx context.Context, rt *runtime, args []string) error {
 	fmt.Fprintf(rt.out, "Ready after %.1f s: %s\n", time.Since(rt.start).Seconds(), rt.config.BaseURL)
 	context.AfterFunc(ctx, func() { fmt.Fprintln(rt.out, "Stopping: finishing what is under way.") })
 	return front.Serve(ctx, listener)
+}
+
+// version is set when a release is built: -ldflags "-X main.version=…".
+var version = "unreleased"
+
+// metrics opens the metrics page. Its default address is an offer: where another program has it, the app runs without the
+// page and says so. An address that somebody chose must work.
+func (rt *runtime) metrics(log *slog.Logger) (*metric.Page, error) {
+	page, err := metric.New(version, log)
+	if err != nil || rt.config.MetricsAddr == "" {
+		return page, err
+	}
+	err = page.Listen(rt.config.MetricsAddr)
+	if err != nil && rt.config.MetricsSet {
+		return nil, fmt.Errorf("cannot listen on METRICS_ADDR %s: another program has it, or this machine does not. Set METRICS_ADDR to another address, or to off (%w)", rt.config.MetricsAddr, err)
+	}
+	if err != nil {
+		fmt.Fprintf(rt.out, "No metrics page: another program has %s. Set METRICS_ADDR to another address, or to off.\n", rt.config.MetricsAddr)
+	}
+	return page, nil
 }
 
 // databaseName is the embedded server's database.

@@ -31,21 +31,23 @@ func TestMain(m *testing.M) {
 type process struct {
 	*exec.Cmd
 	lines chan string
+	said  string // everything until it was ready
 	err   *bytes.Buffer
 }
 
 func program(t *testing.T, dir, port string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), "RUN_AS_PROGRAM=1", "DATA_DIR="+dir, "ADDR=127.0.0.1:"+port)
+	cmd.Env = append(os.Environ(), "RUN_AS_PROGRAM=1", "DATA_DIR="+dir, "ADDR=127.0.0.1:"+port, "METRICS_ADDR=off")
 	return cmd
 }
 
-// serveIn starts the app and waits until it says that it is ready.
-func serveIn(t *testing.T, dir, port string) *process {
+// serveIn starts the app, with variables of its own, and waits until it says that it is ready.
+func serveIn(t *testing.T, dir, port string, env ...string) *process {
 	t.Helper()
 	p := &process{Cmd: program(t, dir, port), lines: make(chan string, 100), err: &bytes.Buffer{}}
 	p.Stderr = p.err
+	p.Env = append(p.Env, env...)
 	out, err := p.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -73,6 +75,7 @@ func (p *process) await(t *testing.T, word string) string {
 			if !ok {
 				t.Fatalf("the program ended before it said %q: %s", word, p.err)
 			}
+			p.said += line + "\n"
 			if strings.Contains(line, word) {
 				return line
 			}
@@ -228,6 +231,86 @@ func TestCtrlCLetsARequestFinish(t *testing.T) {
 	if err := p.Wait(); err != nil {
 		t.Errorf("after SIGTERM: %v: %s", err, p.err)
 	}
+}
+
+func TestTheMetricsPageIsAnOfferUnlessItsAddressWasChosen(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	dir, port := place(t)
+	refused := program(t, dir, port)
+	refused.Env = append(refused.Env, "METRICS_ADDR="+taken.Addr().String())
+	if said, err := refused.CombinedOutput(); code(err) != 1 || !strings.Contains(string(said), "METRICS_ADDR "+taken.Addr().String()) {
+		t.Errorf("a chosen address that is taken: %v, said %q", err, said)
+	}
+
+	first, err := net.Listen("tcp", "127.0.0.1:9090") // or another test's app, or another program of this machine, has it
+	if err == nil {
+		defer first.Close()
+	}
+	p := serveIn(t, dir, port, "METRICS_ADDR=")
+	if !strings.Contains(p.said, "No metrics page: another program has 127.0.0.1:9090. Set METRICS_ADDR") {
+		t.Errorf("without its metrics page the app said %q", p.said)
+	}
+	if said, err := program(t, dir, port, "health").CombinedOutput(); err != nil || len(said) != 0 {
+		t.Errorf("health of the running app: %v, said %q", err, said)
+	}
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Wait(); err != nil {
+		t.Errorf("after SIGTERM: %v: %s", err, p.err)
+	}
+	if said, err := program(t, dir, port, "health").CombinedOutput(); code(err) != 1 || !strings.Contains(string(said), "nothing answers on ADDR") {
+		t.Errorf("health of nothing: %v, said %q", err, said)
+	}
+}
+
+func TestTheMetricsPageNamesNoTenantAndNoPerson(t *testing.T) {
+	t.Parallel()
+	dir, port := place(t)
+	_, metrics := place(t)
+	serveIn(t, dir, port, "METRICS_ADDR=127.0.0.1:"+metrics)
+	browser := signedIn(t, port)
+	names := tenantsOf(t, browser, port)
+	if len(names) < 4 {
+		t.Fatalf("only %q to look for", names)
+	}
+	page, _ := fetch(t, http.DefaultClient, "http://127.0.0.1:"+metrics+"/metrics")
+	for _, want := range []string{`http_request_duration_seconds_count{method="GET",route="/jobs",status="2xx"} `, `db_pool_max{place="main",role="app_tenant"} 16`,
+		`db_pool_acquired{place="main",role="app_control"}`, "go_goroutines", "process_resident_memory_bytes", `build_info{go="go1.`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+	for _, name := range append(names, "user_demo", "org_demo", "@", "Mara") {
+		if strings.Contains(strings.ToLower(page), strings.ToLower(name)) {
+			t.Errorf("the page names %q", name)
+		}
+	}
+	if elsewhere, err := http.Get("http://127.0.0.1:" + port + "/metrics"); err != nil || elsewhere.StatusCode != http.StatusNotFound {
+		t.Errorf("the app's own address has the page: %v", err)
+	}
+}
+
+// tenantsOf reads the jobs of every organization of whoever is signed in, and returns their ids and names.
+func tenantsOf(t *testing.T, browser *http.Client, port string) []string {
+	t.Helper()
+	site := "http://localhost:" + port
+	page, _ := fetch(t, browser, site+"/jobs")
+	var all []string
+	for _, m := range regexp.MustCompile(`(?s)name="tenant_id" value="([0-9a-f-]{36})".*?class="name">([^<]+)<`).FindAllStringSubmatch(page, -1) {
+		r, err := browser.PostForm(site+"/organizations/switch", url.Values{"tenant_id": {m[1]}, "return_to": {"/jobs"}})
+		if err != nil || r.StatusCode != http.StatusOK {
+			t.Fatalf("switching to %s: %v", m[2], err)
+		}
+		r.Body.Close()
+		all = append(all, m[1], m[2])
+	}
+	return all
 }
 
 func code(err error) int {

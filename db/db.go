@@ -38,6 +38,8 @@ type (
 	ControlTx = sealed.ControlTx
 	// SealKey is makes the tokens that open tenants.
 	SealKey = sealed.SealKey
+	// Pool is how a connection pool is at the moment.
+	Pool = sealed.Pool
 	// Tenant is a tenant as the registry knows it.
 	Tenant = place.Tenant
 )

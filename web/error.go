@@ -63,8 +63,7 @@ func (s *Server) answer(c echo.Context, err error) answer {
 		a.link = pageOf(c.Request())
 	}
 	if level, worth := logLevel(a, err); worth {
-		s.log.LogAttrs(c.Request().Context(), level, "request failed",
-			slog.String("request_id", requestID(c)), slog.String("error", err.Error()))
+		s.log.LogAttrs(c.Request().Context(), level, "request failed", failure(c, err)...)
 	}
 	if a.retry > 0 {
 		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(a.retry))
@@ -129,7 +128,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 		return
 	}
 	if e := s.redirectOrDraw(err, c); e != nil {
-		s.log.LogAttrs(c.Request().Context(), slog.LevelError, "error page failed", slog.String("request_id", requestID(c)), slog.String("error", e.Error()))
+		s.log.LogAttrs(c.Request().Context(), slog.LevelError, "error page failed", failure(c, e)...)
 		http.Error(c.Response(), "Something went wrong here. Request "+requestID(c), http.StatusInternalServerError)
 	}
 }

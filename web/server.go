@@ -4,7 +4,6 @@ package web
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,10 +11,9 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
-	"time"
 
-	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"upwork-ai-agent/app"
 	"upwork-ai-agent/app/clerk"
@@ -33,6 +31,7 @@ type Options struct {
 	BaseURL       *url.URL // what browsers see
 	Sandbox       bool     // Clerk is the stand-in: every page says so
 	Log           *slog.Logger
+	Metrics       prometheus.Registerer // where requests are counted; may be nil
 }
 
 // Server is the front.
@@ -42,6 +41,8 @@ type Server struct {
 	operators map[string]bool // by Clerk user id
 	sandbox   bool
 	log       *slog.Logger
+	meter     *meter
+	patterns  map[string]bool // every path of the route table
 	echo      *echo.Echo
 	draining  atomic.Bool // about to end: not ready for more
 }
@@ -52,7 +53,11 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{db: o.DB, cookies: ck, operators: map[string]bool{}, sandbox: o.Sandbox, log: o.Log, echo: echo.New()}
+	m, err := newMeter(o.Metrics)
+	if err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	s := &Server{db: o.DB, cookies: ck, operators: map[string]bool{}, sandbox: o.Sandbox, log: o.Log, meter: m, patterns: map[string]bool{}, echo: echo.New()}
 	for _, person := range o.Operators {
 		s.operators[person] = true
 	}
@@ -61,7 +66,7 @@ func New(o Options) (*Server, error) {
 	// The chain, outermost first.
 	s.echo.Use(
 		s.identify,            // a request id, in the context, the answer and every log line
-		s.logged,              // one line a request
+		s.observed,            // one line a request, and counted
 		s.recovered,           // a panic is a 500, after its transaction was rolled back
 		harden,                // headers of every answer
 		sameOrigin(o.BaseURL), // no form of another site
@@ -79,6 +84,7 @@ func (s *Server) add(r route) error {
 	if r.door.handle == nil {
 		return fmt.Errorf("web: %s %s has no policy", r.method, r.path)
 	}
+	s.patterns[r.path] = true
 	s.echo.Add(r.method, r.path, r.door.handle(s))
 	if r.method == http.MethodGet {
 		s.echo.HEAD(r.path, r.door.handle(s)) // net/http leaves the body out
@@ -101,54 +107,6 @@ func (s *Server) ping(ctx context.Context) error {
 		return errDraining
 	}
 	return s.db.Ping(ctx)
-}
-
-// requestID is the id that the log line and the error page of a request share.
-func requestID(c echo.Context) string { return c.Response().Header().Get(echo.HeaderXRequestID) }
-
-func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		id := rand.Text()[:16] // ours, never the client's: it goes into the log and the audit
-		c.Response().Header().Set(echo.HeaderXRequestID, id)
-		c.SetRequest(c.Request().WithContext(db.WithRequestID(c.Request().Context(), id)))
-		return next(c)
-	}
-}
-
-// note remembers who a request is of, for its log line.
-func note(c echo.Context, person string, tenant uuid.UUID) {
-	c.Set("person", person)
-	if tenant != uuid.Nil {
-		c.Set("tenant", tenant.String())
-	}
-}
-
-func (s *Server) logged(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		start := time.Now()
-		err := next(c)
-		if err != nil {
-			c.Error(err) // answers it, so that the status is known
-		}
-		person, _ := c.Get("person").(string)
-		tenant, _ := c.Get("tenant").(string)
-		s.log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request",
-			slog.String("request_id", requestID(c)), slog.String("method", c.Request().Method),
-			slog.String("route", c.Path()), slog.Int("status", c.Response().Status),
-			slog.Duration("took", time.Since(start)), slog.String("tenant", tenant), slog.String("person", person))
-		return nil
-	}
-}
-
-func (s *Server) recovered(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) (err error) {
-		defer func() {
-			if p := recover(); p != nil {
-				err = fmt.Errorf("panic: %v", p)
-			}
-		}()
-		return next(c)
-	}
 }
 
 // policy is the content security policy of every answer: nothing but our own styles, images and forms.

@@ -19,6 +19,9 @@ type Config struct {
 	BaseURL *url.URL // what browsers see: scheme and host
 	DataDir string   // absolute; empty: the platform's own
 
+	MetricsAddr string // host:port of the metrics page; empty: off
+	MetricsSet  bool   // somebody chose it: then it must work
+
 	PostgresBin string // directory of Postgres binaries; empty: search
 	OwnerURL    string // of app_owner, for migrations; empty: there is nothing to migrate with
 	TenantURL   string // of app_tenant; empty: the embedded Postgres
@@ -57,6 +60,7 @@ type Variable struct {
 var Variables = []Variable{
 	{"ADDR", "127.0.0.1:8080", "host:port to listen on", setAddr},
 	{"BASE_URL", "http://localhost and ADDR's port", "the address that browsers see", setBaseURL},
+	{"METRICS_ADDR", "127.0.0.1:9090", "host:port of the metrics page, or off", setMetricsAddr},
 	{"DATA_DIR", "the user's data directory", "embedded Postgres, generated keys, the sandbox's state", setDataDir},
 	{"POSTGRES_BIN", "searched for", "directory with initdb and postgres for the embedded Postgres", func(c *Config, v string) error { c.PostgresBin = v; return absolute(v) }},
 	{"DATABASE_URL", "the embedded Postgres", "logs in as app_owner, for migrations only", func(c *Config, v string) error { c.OwnerURL = v; return postgresURL(v) }},
@@ -73,7 +77,7 @@ var Variables = []Variable{
 
 // Load reads the variables through getenv. The error is an *Error.
 func Load(getenv func(string) string) (Config, error) {
-	c := Config{Addr: "127.0.0.1:8080"}
+	c := Config{Addr: "127.0.0.1:8080", MetricsAddr: "127.0.0.1:9090"}
 	for _, v := range Variables {
 		value := strings.TrimSpace(getenv(v.Name))
 		if value == "" {
@@ -131,6 +135,23 @@ func loopbackAddr(addr string) bool {
 }
 
 func setAddr(c *Config, v string) error {
+	c.Addr = v
+	return hostPort(v)
+}
+
+func setMetricsAddr(c *Config, v string) error {
+	c.MetricsAddr, c.MetricsSet = v, true
+	if v == off {
+		c.MetricsAddr = ""
+		return nil
+	}
+	return hostPort(v)
+}
+
+// off is the value that switches a thing off.
+const off = "off"
+
+func hostPort(v string) error {
 	_, port, err := net.SplitHostPort(v)
 	if err != nil || port == "" {
 		return fmt.Errorf("%q is not host:port, like 127.0.0.1:8080", v)
@@ -138,7 +159,6 @@ func setAddr(c *Config, v string) error {
 	if n, err := net.LookupPort("tcp", port); err != nil || n == 0 {
 		return fmt.Errorf("%q is not a port", port)
 	}
-	c.Addr = v
 	return nil
 }
 

@@ -57,6 +57,7 @@ func TestABadVariableIsNamed(t *testing.T) {
 		{"CONTROL_DATABASE_URL", ""}, {"CONTROL_DATABASE_URL", "://"}, {"DB_POOLER", "session"},
 		{"SESSION_KEYS", ""}, {"SESSION_KEYS", "short"}, {"SEAL_KEYS", ""}, {"SEAL_KEYS", key + ",x"},
 		{"CLERK_SECRET_KEY", "pk_test_x"}, {"CLERK_SECRET_KEY", ""}, {"CLERK_PUBLISHABLE_KEY", ""}, {"CLERK_PUBLISHABLE_KEY", "pk_test_"},
+		{"METRICS_ADDR", "9090"}, {"METRICS_ADDR", "on"}, {"METRICS_ADDR", "127.0.0.1:0"},
 		{"CLERK_API_URL", "nowhere"}, {"POSTGRES_BIN", "/usr/bin"},
 		{"PLATFORM_ADMINS", "olga@example.com"}, {"PLATFORM_ADMINS", "user_a,org_b"}, {"PLATFORM_ADMINS", "user_"},
 	}
@@ -71,6 +72,19 @@ func TestABadVariableIsNamed(t *testing.T) {
 				t.Fatalf("error is %v, want one that names %s", err, c.variable)
 			}
 		})
+	}
+}
+
+func TestTheMetricsPageIsThereUnlessItIsOff(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]struct {
+		addr string
+		set  bool
+	}{"": {"127.0.0.1:9090", false}, "off": {"", true}, "0.0.0.0:9100": {"0.0.0.0:9100", true}} {
+		c, err := load(map[string]string{"METRICS_ADDR": value})
+		if err != nil || c.MetricsAddr != want.addr || c.MetricsSet != want.set {
+			t.Errorf("METRICS_ADDR=%s: %q %v, %v", value, c.MetricsAddr, c.MetricsSet, err)
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"upwork-ai-agent/app"
 	"upwork-ai-agent/app/clerk"
@@ -34,6 +35,7 @@ type Site struct {
 	URL     string // http://localhost:port
 	Sandbox *sandbox.Server
 	Log     *Log
+	Metrics *prometheus.Registry
 }
 
 // Log keeps what the app logs.
@@ -70,7 +72,7 @@ func Start(t testing.TB, d *dbtest.Database, seed sandbox.Seed) *Site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Site{Database: d, URL: "http://localhost:" + port, Log: &Log{}}
+	s := &Site{Database: d, URL: "http://localhost:" + port, Log: &Log{}, Metrics: prometheus.NewRegistry()}
 	log := slog.New(slog.NewJSONHandler(s.Log, nil))
 	s.Sandbox, err = sandbox.Start(sandbox.Options{AppOrigin: s.URL, Seed: seed, Log: log})
 	if err != nil {
@@ -102,7 +104,7 @@ func (s *Site) front(d *db.DB, log *slog.Logger) (http.Handler, error) {
 		return nil, err
 	}
 	return web.New(web.Options{DB: d, Clerk: client, Organizations: app.NewOrganizations(d, client, log),
-		SessionKeys: [][]byte{bytes.Repeat([]byte{1}, 32)}, Operators: []string{Operator}, BaseURL: base, Sandbox: true, Log: log})
+		SessionKeys: [][]byte{bytes.Repeat([]byte{1}, 32)}, Operators: []string{Operator}, BaseURL: base, Sandbox: true, Log: log, Metrics: s.Metrics})
 }
 
 // Browser is one browser without JavaScript: it keeps cookies and says where it comes from, as a browser does.
