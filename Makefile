@@ -5,11 +5,11 @@ SHELL := /bin/bash
 # Tools that are not part of the app are run by version and never stand in go.mod.
 TEMPL    := go run github.com/a-h/templ/cmd/templ@v0.3.977
 LINT     := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
-PACKAGES := gcc libc6-dev postgresql pgbouncer chromium fonts-liberation
+PACKAGES := gcc libc6-dev postgresql pgbouncer chromium fonts-liberation npm
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 .PHONY: run
 run: ## start the app
@@ -18,6 +18,23 @@ run: ## start the app
 .PHONY: test
 test: install ## install what is missing, then run every test with the race detector
 	go test -race -count=1 -timeout 15m ./...
+
+# The packages whose promises rest on what Postgres does, and the whole app over them.
+ON_18 := ./db/... ./web ./app/... .
+
+.PHONY: test-18
+test-18: install ## the tests of the database and of the app on Postgres 18, fetched with npm
+	@$(MAKE) --no-print-directory on-18 ON_18="$(ON_18)"
+
+.PHONY: isolation-18
+isolation-18: install ## of those, the ones that prove the isolation
+	@$(MAKE) --no-print-directory on-18 ON_18="./db ./db/isolation ./db/internal/..."
+
+.PHONY: on-18
+on-18:
+	@dir=$$(mktemp -d) && chmod 755 "$$dir" && trap 'rm -rf "$$dir"' EXIT && \
+	bin=$$(go run ./db/embedded/fetch "$$dir") && echo "on $$("$$bin/postgres" --version)" && \
+	POSTGRES_BIN="$$bin" go test -count=1 -timeout 15m $(ON_18)
 
 .PHONY: install
 install: ## install Postgres and Chromium where they are missing (Debian, as root)

@@ -1,6 +1,9 @@
 // Package dbtest gives tests a real, migrated database. A test takes a fresh tenant of the database that its package
 // shares, so tests run in parallel and every test is an isolation test too; control and migration tests take a database
 // of their own.
+//
+// POSTGRES_BIN chooses the server, as it does for the app: the directory of the Postgres programs to test on. Without it
+// the newest that is installed is taken. `make test-18` runs the tests on a copy of Postgres 18.
 package dbtest
 
 import (
@@ -82,7 +85,7 @@ func start() error {
 		return err
 	}
 	server.pg, err = embedded.Start(ctx, embedded.Options{
-		DataDir: filepath.Join(server.dir, "data"), Log: io.Discard, Fast: true,
+		DataDir: filepath.Join(server.dir, "data"), BinDir: os.Getenv("POSTGRES_BIN"), Log: io.Discard, Fast: true,
 		Settings: map[string]string{"max_connections": "300"},
 	})
 	if err != nil {

