@@ -55,6 +55,7 @@ var sqlstates = map[string]error{
 // classify turns a driver's error into one of ours, keeping it wrapped. The driver's text never leaves db: whoever shows
 // an error to a person shows the public text of the class.
 func classify(err error) error {
+	err = discreet(err)
 	var pg *pgconn.PgError
 	switch {
 	case err == nil:
