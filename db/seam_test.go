@@ -316,7 +316,7 @@ func TestACancelledContextStoresNothing(t *testing.T) {
 		},
 		"before a write": func(ctx context.Context, cancel context.CancelFunc) error {
 			cancel()
-			return d.Write(ctx, n.Actor(db.MemberRole), func(context.Context, *db.Tx) error { t.Error("called"); return nil })
+			return d.Write(ctx, n.Actor(db.MemberRole), func(context.Context, *db.Tx) error { return nil })
 		},
 		"before a control transaction": func(ctx context.Context, cancel context.CancelFunc) error {
 			cancel()
@@ -436,7 +436,16 @@ func TestWhoIsNotAdmittedSeesNothingAndWritesNothing(t *testing.T) {
 			if err := d.Read(t.Context(), c.who, load(true)); err != nil { // a page that forgets the error
 				t.Error(err)
 			}
-			_ = expect(t, d.Write(t.Context(), c.who, func(context.Context, *db.Tx) error { t.Error("called"); return nil }), c.want)
+			for name, use := range uses(id, &j) {
+				err := d.Write(t.Context(), c.who, func(ctx context.Context, tx *db.Tx) error {
+					_ = expect(t, use(ctx, tx), c.want)
+					return nil // it forgets the error
+				})
+				if !errors.Is(err, c.want) {
+					t.Errorf("%s: answered %v", name, err)
+				}
+			}
+			_ = expect(t, d.Write(t.Context(), c.who, func(context.Context, *db.Tx) error { return errors.New("of the function") }), c.want)
 
 			if len(rows) != 1 || rows[0].Title != "untouched" || j.ID != uuid.Max {
 				t.Errorf("has read %v and %v", rows, j)
@@ -474,4 +483,27 @@ func TestAChangeOfMembershipHoldsFromTheNextRequestOn(t *testing.T) {
 
 	worker(put(db.MemberRole))
 	_, _ = expect(t, writes(), nil), expect(t, reads(), nil)
+}
+
+// uses are the ways to begin a transaction. None of them hands anything to whoever may not write.
+func uses(id uuid.UUID, j *job.Job) map[string]func(context.Context, *db.Tx) error {
+	return map[string]func(context.Context, *db.Tx) error{
+		"a read": func(ctx context.Context, tx *db.Tx) error {
+			found, err := job.Lock(ctx, tx, id)
+			if found.ID != uuid.Nil {
+				*j = found
+			}
+			return err
+		},
+		"a change": func(ctx context.Context, tx *db.Tx) error {
+			return job.Move(ctx, tx, job.Job{ID: id}, job.Archived, "")
+		},
+		"the member, then a read": func(ctx context.Context, tx *db.Tx) error {
+			if m := tx.Member(); m != (db.Member{}) {
+				*j = job.Job{}
+			}
+			_, err := job.Lock(ctx, tx, id)
+			return err
+		},
+	}
 }

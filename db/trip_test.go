@@ -123,7 +123,7 @@ func TestAWarmPageIsTwoRoundTripsAndAWarmWriteThree(t *testing.T) {
 			})
 			return expect(t, err, db.ErrNotFound)
 		}},
-		{"somebody who is not a member", 1, func() error {
+		{"somebody who is not a member, and why", 2, func() error {
 			var rows []job.Row
 			err := tuned.Read(t.Context(), db.NewMember(n.Tenant, "user_stranger", db.Viewer), func(v *db.View) error {
 				job.List(v, job.Filter{}, &rows)
@@ -136,7 +136,7 @@ func TestAWarmPageIsTwoRoundTripsAndAWarmWriteThree(t *testing.T) {
 				return job.Move(ctx, tx, job.Job{ID: id}, job.Shortlisted, "")
 			})
 		}},
-		{"a write that looks first", 4, func() error {
+		{"a write that looks first", 3, func() error {
 			return tuned.Write(t.Context(), n.Actor(db.MemberRole), func(ctx context.Context, tx *db.Tx) error {
 				j, err := job.Lock(ctx, tx, id)
 				if err != nil {

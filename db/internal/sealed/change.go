@@ -44,6 +44,9 @@ func Change(ctx context.Context, t *Tx, e Event, statements ...Statement) error 
 		return err
 	}
 	defer release()
+	if err := t.begin(ctx, nil); err != nil {
+		return t.work.fail(err)
+	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return err

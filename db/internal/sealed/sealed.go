@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 
 	"upwork-ai-agent/db/place"
 )
@@ -68,6 +69,11 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 
 func newPool(ctx context.Context, c *pgxpool.Config) (*pgxpool.Pool, error) {
 	c.ShouldPing = mustPing
+	c.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		// Else every id goes through database/sql's interfaces, as text: a sixth of what a View costs the application.
+		pgxuuid.Register(conn.TypeMap())
+		return nil
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, c)
 	if err != nil {
 		return nil, fmt.Errorf("sealed: %w", err)

@@ -14,7 +14,11 @@ import (
 // Tx is one write transaction of one tenant. It can be neither committed nor kept by whoever gets it: Write commits when
 // the function returns nil, and afterwards every use answers ErrClosed. The zero Tx does too.
 type Tx struct {
-	inner   pgx.Tx
+	store   *DB
+	ctx     context.Context
+	conn    *pgxpool.Conn
+	inner   pgx.Tx // nil until the first use
+	refused error  // why it could not begin
 	admit   admission
 	audited bool
 	locked  bool
@@ -24,11 +28,14 @@ type Tx struct {
 // writing is the isolation that the gate demands: an older snapshot could miss a flip of the fence.
 var writing = pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
 
-// Write runs fn in a transaction for a: BEGIN, the gate and the actor row in one round trip, then fn, then COMMIT. It
-// rolls back when fn fails or panics, when a statement failed although fn did not say so, when there is no audit row,
-// and when COMMIT itself fails; it returns ErrUnaudited when something was written without one, and ErrInDoubt when the
-// connection broke under COMMIT, so that nobody here knows what became of it.
-// It returns ErrRefused, ErrNotMember, ErrForbidden or ErrReadOnly without having called fn.
+// Write runs fn in a transaction for a: BEGIN, the gate and the actor row go out in one round trip, together with the
+// first read of fn when that comes first; then what else fn does, then COMMIT. It rolls back when fn fails or panics, when
+// a statement failed although fn did not say so, when there is no audit row, and when COMMIT itself fails; it returns
+// ErrUnaudited when something was written without one, and ErrInDoubt when the connection broke under COMMIT, so that
+// nobody here knows what became of it.
+//
+// It returns ErrRefused, ErrNotMember, ErrForbidden or ErrReadOnly for whoever may not write, whatever fn says: fn may have
+// been called, but every use of its Tx has failed with that, and no row was handed to it.
 func (d *DB) Write(ctx context.Context, a Actor, fn func(context.Context, *Tx) error) error {
 	switch {
 	case d == nil || !a.valid():
@@ -36,29 +43,26 @@ func (d *DB) Write(ctx context.Context, a Actor, fn func(context.Context, *Tx) e
 	case isInWrite(ctx):
 		return ErrNested
 	}
-	var (
-		conn *pgxpool.Conn
-		tx   *Tx
-	)
-	err := d.insist(ctx, &a, func(ctx context.Context) (err error) {
-		conn, tx, err = d.begin(ctx, a)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return tx.run(ctx, conn, fn)
+	t := &Tx{store: d, ctx: inWrite(ctx), admit: admission{actor: a}}
+	return t.run(ctx, fn)
 }
 
-// run calls fn and ends the transaction and the use of conn, whatever fn does.
-func (t *Tx) run(ctx context.Context, conn *pgxpool.Conn, fn func(context.Context, *Tx) error) (err error) {
+// run calls fn and ends the transaction and the use of its connection, whatever fn does.
+func (t *Tx) run(ctx context.Context, fn func(context.Context, *Tx) error) (err error) {
 	defer func() {
 		failed := t.work.end()
+		if t.inner == nil {
+			return
+		}
 		// Also on panic; it does nothing after COMMIT. A failed rollback closes the connection.
 		_ = t.inner.Rollback(context.WithoutCancel(ctx))
-		settle(conn, cmp.Or(failed, err))
+		settle(t.conn, cmp.Or(failed, err))
 	}()
-	if err = fn(inWrite(ctx), t); err != nil {
+	err = fn(t.ctx, t)
+	if refused := t.admitted(ctx); refused != nil {
+		return refused // before anything that fn says
+	}
+	if err != nil {
 		return err
 	}
 	if err = t.work.end(); err != nil {
@@ -68,6 +72,16 @@ func (t *Tx) run(ctx context.Context, conn *pgxpool.Conn, fn func(context.Contex
 		return t.checkUnwritten(ctx)
 	}
 	return commit(ctx, t.inner)
+}
+
+// admitted is why the actor may not write, or nil. A transaction that was not used has not asked yet.
+func (t *Tx) admitted(ctx context.Context) error {
+	release, err := t.hold()
+	if err != nil {
+		return err
+	}
+	defer release()
+	return t.begin(ctx, nil)
 }
 
 // commitTimeout is how long a COMMIT is waited for.
@@ -90,45 +104,75 @@ func commit(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// begin sends BEGIN, the gate and the actor row, and judges.
-func (d *DB) begin(ctx context.Context, a Actor) (*pgxpool.Conn, *Tx, error) {
-	conn, home, err := d.connect(ctx, a.tenant)
-	if err != nil {
-		return nil, nil, homeless(err)
+// begin begins the transaction, once, with first behind the actor row unless it is nil. It returns what first failed with,
+// or why there is no transaction.
+func (t *Tx) begin(ctx context.Context, first *reading) error {
+	if t.inner != nil || t.refused != nil {
+		return t.refused
 	}
-	tx := &Tx{admit: admission{actor: a}}
+	err := t.store.insist(ctx, &t.admit.actor, func(ctx context.Context) error { return t.open(ctx, first) })
+	if t.inner == nil {
+		t.refused = err
+	}
+	return err
+}
+
+// open sends BEGIN, the gate, the actor row and first, and judges.
+func (t *Tx) open(ctx context.Context, first *reading) error {
+	a := t.admit.actor
+	conn, home, err := t.store.connect(ctx, a.tenant)
+	if err != nil {
+		return homeless(err)
+	}
 	b := &pgx.Batch{}
 	b.BeginTx(writing)
-	d.open(b, a.tenant, home, false)
-	tx.admit.queue(b)
+	t.store.open(b, a.tenant, home, false)
+	t.admit.queueActor(b)
+	if first != nil {
+		b.Queue(first.sql, first.args...).Query(func(rows pgx.Rows) error {
+			if t.mayWrite() != nil {
+				return nil // whatever was found is nothing to this actor
+			}
+			return first.scan(rows)
+		})
+	}
 	results := conn.SendBatch(ctx, b)
-	tx.inner = results.Tx()
-	if err := results.Close(); err != nil {
-		_ = tx.inner.Rollback(context.WithoutCancel(ctx))
-		settle(conn, err)
-		return nil, nil, fmt.Errorf("begin: %w", classify(err))
+	inner := results.Tx()
+	err = classify(results.Close())
+	refused := t.mayWrite()
+	if refused == nil && (err == nil || first != nil && !dead(err)) {
+		t.conn, t.inner = conn, inner
+		return err // of first: it ends like every statement that fails
 	}
-	if err := tx.mayWrite(); err != nil {
-		_ = tx.inner.Rollback(context.WithoutCancel(ctx))
-		settle(conn, nil)
-		return nil, nil, err
+	_ = inner.Rollback(context.WithoutCancel(ctx))
+	settle(conn, err)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
 	}
-	return conn, tx, nil
+	return refused
 }
 
 func (t *Tx) mayWrite() error {
 	switch {
 	case t.admit.err != nil:
 		return t.admit.err
-	case !mayWrite(t.admit.member.State):
+	case !mayWrite(t.admit.state):
 		return ErrReadOnly
 	}
 	return nil
 }
 
-// Member is the actor as its tenant has it.
+// Member is the actor as its tenant has it; zero when the actor may not write, which the next statement and Write say.
 func (t *Tx) Member() Member {
 	if t == nil {
+		return Member{}
+	}
+	release, err := t.hold()
+	if err != nil {
+		return Member{}
+	}
+	defer release()
+	if t.work.fail(t.begin(t.ctx, nil)) != nil {
 		return Member{}
 	}
 	return t.admit.member
@@ -144,7 +188,7 @@ func (t *Tx) Tenant() uuid.UUID {
 
 // hold is ErrClosed for a zero Tx and for one that escaped its function.
 func (t *Tx) hold() (release func(), err error) {
-	if t == nil || t.inner == nil {
+	if t == nil || t.store == nil {
 		return nil, ErrClosed
 	}
 	return t.work.hold()
@@ -182,15 +226,34 @@ func FindAll[T any](ctx context.Context, t *Tx, name, sql string, into *[]T, arg
 		return err
 	}
 	defer release()
-	rows, err := t.inner.Query(ctx, sql, append([]any{t.Tenant()}, args...)...)
-	if err == nil {
+	r := &reading{sql: sql, args: append([]any{t.Tenant()}, args...), scan: func(rows pgx.Rows) (err error) {
 		*into, err = pgx.CollectRows(rows, pgx.RowToStructByName[T])
-	}
-	if err == nil && !rows.CommandTag().Select() {
-		err = ErrUnaudited
-	}
-	if err != nil {
-		return t.work.fail(fmt.Errorf("%s: %w", name, classify(err)))
+		if err == nil && !rows.CommandTag().Select() {
+			err = ErrUnaudited
+		}
+		return err
+	}}
+	if err := t.read(ctx, r); err != nil {
+		return t.work.fail(fmt.Errorf("%s: %w", name, err))
 	}
 	return nil
+}
+
+// reading is one statement that reads.
+type reading struct {
+	sql  string
+	args []any
+	scan func(pgx.Rows) error
+}
+
+// read runs r: as a part of the first round trip when the transaction has not begun yet.
+func (t *Tx) read(ctx context.Context, r *reading) error {
+	if t.inner == nil {
+		return t.begin(ctx, r)
+	}
+	rows, err := t.inner.Query(ctx, r.sql, r.args...)
+	if err == nil {
+		err = r.scan(rows)
+	}
+	return classify(err)
 }

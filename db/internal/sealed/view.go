@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"upwork-ai-agent/db/place"
 )
@@ -98,16 +99,31 @@ func (v *View) send(ctx context.Context, queue []queued) error {
 	}
 	b := &pgx.Batch{}
 	v.store.open(b, t, home, true)
-	v.entry.queue(b)
+	v.entry.queueMember(b)
 	for _, q := range queue {
 		b.Queue(q.sql, q.args...).Query(v.admitted(q.scan))
 	}
 	err = conn.SendBatch(ctx, b).Close()
+	if err == nil && errors.Is(v.entry.err, errNobody) {
+		err = v.reason(ctx, conn, home)
+	}
 	settle(conn, err)
 	if err != nil {
 		return fmt.Errorf("view of %d queries%s: %w", len(queue), names(queue), classify(err))
 	}
 	return errors.Join(v.entry.err, firstAbsent(v.entry.err, queue))
+}
+
+// reason asks why there is no such member: the tenant is closed, or the person is not in it.
+func (v *View) reason(ctx context.Context, conn *pgxpool.Conn, home place.Home) error {
+	b := &pgx.Batch{}
+	v.store.open(b, v.entry.actor.tenant, home, true)
+	v.entry.queueActor(b)
+	err := conn.SendBatch(ctx, b).Close()
+	if v.entry.err == nil {
+		v.entry.err = ErrBusy // let in meanwhile: the rows were dropped
+	}
+	return err
 }
 
 // admitted drops the rows of whoever is not admitted, so that a forgotten error check shows nothing.
