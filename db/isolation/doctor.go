@@ -3,6 +3,9 @@ package isolation
 import (
 	"context"
 	"slices"
+	"time"
+
+	"github.com/google/uuid"
 
 	"upwork-ai-agent/db/internal/sealed"
 )
@@ -14,21 +17,88 @@ type Diagnosis struct {
 	Findings Findings `json:"findings"`
 }
 
-// catalogs are the checks that ask the catalogs of a place, beyond those of Posture.
-var catalogs = slices.Concat(roles, grants, structure)
+// Options are what Doctor cannot see for itself.
+type Options struct {
+	Pooled bool             // the tenant connections are announced to go through a pooler in transaction mode
+	Now    func() time.Time // the application's clock; nil is time.Now
+}
 
-// Doctor looks at everything that isolation and its speed rest on, in every place. It changes nothing.
-func Doctor(ctx context.Context, d *sealed.DB) (Diagnosis, error) {
-	findings, err := Posture(ctx, d)
-	if err != nil {
-		return Diagnosis{}, err
+// catalogs are the checks that ask the catalogs of a place, beyond those of Posture.
+var catalogs = slices.Concat(grants, structure)
+
+// examination is one run of Doctor, with what its looks share.
+type examination struct {
+	*sealed.DB
+	Options
+	registry map[uuid.UUID]entry
+	offsets  map[string]time.Duration // by how much the clock of a place is ahead of ours
+}
+
+// look is a check, or several that are made in one go, that asks more than the catalogs.
+type look struct {
+	checks []string
+	in     func(e *examination, ctx context.Context, place string) (Findings, error)
+}
+
+// looks are all of them, in their order.
+var looks = []look{
+	{[]string{"migrations"}, (*examination).migrations},
+	{[]string{"clocks"}, (*examination).clocks},
+	{[]string{"fences", "seals"}, (*examination).fences},
+	{[]string{"pooler mode", "pooler announced", "pooler isolation", "pooler version"}, (*examination).pooler},
+}
+
+// Checks are the names of everything that Doctor looks at, in every place.
+func Checks() []string {
+	names := []string{"server version", "row-level security"}
+	for _, c := range slices.Concat(waysAround, roles, catalogs) {
+		names = append(names, c.name)
 	}
+	for _, l := range looks {
+		names = append(names, l.checks...)
+	}
+	return names
+}
+
+// Doctor looks at everything that isolation and its speed rest on, in every place. It changes nothing. An error says that
+// it could not look; what it saw is in the Diagnosis.
+func Doctor(ctx context.Context, d *sealed.DB, o Options) (Diagnosis, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	e := &examination{DB: d, Options: o, offsets: map[string]time.Duration{}}
+	var findings Findings
 	for _, name := range d.Places() {
-		found, err := ask(ctx, d, name, catalogs)
+		found, err := e.examine(ctx, name)
 		if err != nil {
 			return Diagnosis{}, err
 		}
 		findings = append(findings, found...)
 	}
-	return Diagnosis{OK: len(findings) == 0, Findings: findings}, nil
+	return Diagnosis{OK: len(findings) == 0, Checks: len(Checks()) * len(d.Places()), Findings: findings}, nil
+}
+
+// examine looks at one place. Without the roles and the schema there is nothing more to ask: that is the finding then.
+func (e *examination) examine(ctx context.Context, place string) (Findings, error) {
+	findings, err := ask(ctx, e.DB, place, roles)
+	if err != nil || slices.ContainsFunc(findings, func(f Finding) bool { return f.Fault == noRole }) {
+		return findings, err
+	}
+	found, err := posture(ctx, e.DB, place)
+	findings = append(findings, found...)
+	if err != nil {
+		return nil, err
+	}
+	if found, err = ask(ctx, e.DB, place, catalogs); err != nil {
+		return nil, err
+	}
+	findings = append(findings, found...)
+	for _, l := range looks {
+		found, err := l.in(e, ctx, place)
+		if err != nil {
+			return nil, err
+		}
+		findings = append(findings, found...)
+	}
+	return findings, nil
 }

@@ -40,13 +40,23 @@ func (f Findings) String() string {
 func Posture(ctx context.Context, d *sealed.DB) (Findings, error) {
 	var all Findings
 	for _, name := range d.Places() {
-		for _, look := range atBoot {
-			found, err := look(ctx, d, name)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, found...)
+		found, err := posture(ctx, d, name)
+		if err != nil {
+			return nil, err
 		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+func posture(ctx context.Context, d *sealed.DB, place string) (Findings, error) {
+	var all Findings
+	for _, look := range atBoot {
+		found, err := look(ctx, d, place)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
 	}
 	return all, nil
 }

@@ -24,6 +24,7 @@ func TestANewInstallationHasNoFinding(t *testing.T) {
 
 // broken is one thing that somebody did to a database, and what must be said of it.
 type broken struct {
+	check  string // that says it
 	name   string
 	harm   string
 	undo   string
@@ -33,108 +34,113 @@ type broken struct {
 
 const leakyView = "CREATE OR REPLACE VIEW app.context WITH (security_barrier = true) AS SELECT tenant_id, state FROM app.fence WHERE tenant_id::text = current_setting('app.tenant_id', true)"
 const soundView = "CREATE OR REPLACE VIEW app.context WITH (security_barrier = true) AS SELECT tenant_id, state FROM app.opened WHERE state IN ('active', 'copying', 'read_only')"
+const soundGate = "CREATE OR REPLACE FUNCTION app.set_tenant(tenant uuid, token text) RETURNS text LANGUAGE sql AS $$ SELECT set_config('app.tenant_id', tenant::text, true) || set_config('app.tenant_token', token, true) || set_config('app.tenant_at', now()::text, true) || pg_advisory_xact_lock_shared(hashtextextended(tenant::text, 0))::text $$"
 
 var breaks = []broken{
-	{"FORCE is lifted", "ALTER TABLE jobs NO FORCE ROW LEVEL SECURITY", "ALTER TABLE jobs FORCE ROW LEVEL SECURITY",
+	{"row-level security", "FORCE is lifted", "ALTER TABLE jobs NO FORCE ROW LEVEL SECURITY", "ALTER TABLE jobs FORCE ROW LEVEL SECURITY",
 		"table public.jobs", "FORCE is off"},
-	{"row-level security is off", "ALTER TABLE users DISABLE ROW LEVEL SECURITY", "ALTER TABLE users ENABLE ROW LEVEL SECURITY",
+	{"row-level security", "row-level security is off", "ALTER TABLE users DISABLE ROW LEVEL SECURITY", "ALTER TABLE users ENABLE ROW LEVEL SECURITY",
 		"table public.users", "row-level security is off"},
-	{"row-level security of the tenants themselves is off", "ALTER TABLE tenants DISABLE ROW LEVEL SECURITY", "ALTER TABLE tenants ENABLE ROW LEVEL SECURITY",
+	{"row-level security", "row-level security of the tenants themselves is off", "ALTER TABLE tenants DISABLE ROW LEVEL SECURITY", "ALTER TABLE tenants ENABLE ROW LEVEL SECURITY",
 		"table public.tenants", "row-level security is off"},
-	{"a policy lets everything through", "ALTER POLICY tenant_select ON jobs USING (true)", "ALTER POLICY tenant_select ON jobs USING (tenant_id = (SELECT tenant_id FROM app.context))",
+	{"row-level security", "a policy lets everything through", "ALTER POLICY tenant_select ON jobs USING (true)", "ALTER POLICY tenant_select ON jobs USING (tenant_id = (SELECT tenant_id FROM app.context))",
 		"table public.jobs", "policy tenant_select is not as listed"},
-	{"a policy checks nothing", "ALTER POLICY tenant_insert ON jobs WITH CHECK (true)", "ALTER POLICY tenant_insert ON jobs WITH CHECK (tenant_id = (SELECT tenant_id FROM app.writable))",
+	{"row-level security", "a policy checks nothing", "ALTER POLICY tenant_insert ON jobs WITH CHECK (true)", "ALTER POLICY tenant_insert ON jobs WITH CHECK (tenant_id = (SELECT tenant_id FROM app.writable))",
 		"table public.jobs", "policy tenant_insert is not as listed"},
-	{"a policy writes where only reading is allowed", "ALTER POLICY tenant_delete ON jobs USING (tenant_id = (SELECT tenant_id FROM app.context))", "ALTER POLICY tenant_delete ON jobs USING (tenant_id = (SELECT tenant_id FROM app.writable))",
+	{"row-level security", "a policy writes where only reading is allowed", "ALTER POLICY tenant_delete ON jobs USING (tenant_id = (SELECT tenant_id FROM app.context))", "ALTER POLICY tenant_delete ON jobs USING (tenant_id = (SELECT tenant_id FROM app.writable))",
 		"table public.jobs", "policy tenant_delete is not as listed"},
-	{"a policy asks the setting alone", "ALTER POLICY tenant_select ON users USING (tenant_id::text = current_setting('app.tenant_id', true))", "ALTER POLICY tenant_select ON users USING (tenant_id = (SELECT tenant_id FROM app.context))",
+	{"row-level security", "a policy asks the setting alone", "ALTER POLICY tenant_select ON users USING (tenant_id::text = current_setting('app.tenant_id', true))", "ALTER POLICY tenant_select ON users USING (tenant_id = (SELECT tenant_id FROM app.context))",
 		"table public.users", "policy tenant_select is not as listed"},
-	{"a policy is dropped", "DROP POLICY tenant_update ON proposals", "CREATE POLICY tenant_update ON proposals FOR UPDATE TO app_tenant USING (tenant_id = (SELECT tenant_id FROM app.writable)) WITH CHECK (tenant_id = (SELECT tenant_id FROM app.writable))",
+	{"row-level security", "a policy is dropped", "DROP POLICY tenant_update ON proposals", "CREATE POLICY tenant_update ON proposals FOR UPDATE TO app_tenant USING (tenant_id = (SELECT tenant_id FROM app.writable)) WITH CHECK (tenant_id = (SELECT tenant_id FROM app.writable))",
 		"table public.proposals", "policy tenant_update is missing"},
-	{"one more permissive policy", "CREATE POLICY support ON analytics FOR SELECT TO app_tenant USING (event = 'x')", "DROP POLICY support ON analytics",
+	{"row-level security", "one more permissive policy", "CREATE POLICY support ON analytics FOR SELECT TO app_tenant USING (event = 'x')", "DROP POLICY support ON analytics",
 		"table public.analytics", "policy support is not as listed"},
-	{"one more policy for everybody", "CREATE POLICY everybody ON jobs FOR SELECT USING (true)", "DROP POLICY everybody ON jobs",
+	{"row-level security", "one more policy for everybody", "CREATE POLICY everybody ON jobs FOR SELECT USING (true)", "DROP POLICY everybody ON jobs",
 		"table public.jobs", "policy everybody is not as listed"},
-	{"a policy turned to everybody", "ALTER POLICY search ON jobs TO PUBLIC", "ALTER POLICY search ON jobs TO app_search",
+	{"row-level security", "a policy turned to everybody", "ALTER POLICY search ON jobs TO PUBLIC", "ALTER POLICY search ON jobs TO app_search",
 		"table public.jobs", "policy search is not as listed"},
-	{"a policy turned to the tenant role", "ALTER POLICY search ON jobs TO app_search, app_tenant", "ALTER POLICY search ON jobs TO app_search",
+	{"row-level security", "a policy turned to the tenant role", "ALTER POLICY search ON jobs TO app_search, app_tenant", "ALTER POLICY search ON jobs TO app_search",
 		"table public.jobs", "policy search is not as listed"},
-	{"a table that nobody protected", "CREATE TABLE notes (tenant_id uuid)", "DROP TABLE notes",
+	{"row-level security", "a table that nobody protected", "CREATE TABLE notes (tenant_id uuid)", "DROP TABLE notes",
 		"table public.notes", "row-level security is off"},
-	{"a table of another schema that nobody protected", "CREATE SCHEMA extra; CREATE TABLE extra.notes ()", "DROP SCHEMA extra CASCADE",
+	{"row-level security", "a table of another schema that nobody protected", "CREATE SCHEMA extra; CREATE TABLE extra.notes ()", "DROP SCHEMA extra CASCADE",
 		"table extra.notes", "row-level security is off"},
-	{"a table protected by its policies only", "CREATE TABLE notes (tenant_id uuid); CALL app.protect('notes'); ALTER TABLE notes DISABLE ROW LEVEL SECURITY", "DROP TABLE notes",
+	{"row-level security", "a table protected by its policies only", "CREATE TABLE notes (tenant_id uuid); CALL app.protect('notes'); ALTER TABLE notes DISABLE ROW LEVEL SECURITY", "DROP TABLE notes",
 		"table public.notes", "row-level security is off"},
-	{"a partition that nobody protected", "CREATE TABLE notes (tenant_id uuid) PARTITION BY HASH (tenant_id); CALL app.protect('notes'); CREATE TABLE notes_0 PARTITION OF notes FOR VALUES WITH (MODULUS 1, REMAINDER 0)", "DROP TABLE notes",
+	{"row-level security", "a partition that nobody protected", "CREATE TABLE notes (tenant_id uuid) PARTITION BY HASH (tenant_id); CALL app.protect('notes'); CREATE TABLE notes_0 PARTITION OF notes FOR VALUES WITH (MODULUS 1, REMAINDER 0)", "DROP TABLE notes",
 		"table public.notes_0", "row-level security is off"},
-	{"a child that nobody protected", "CREATE TABLE jobs_old () INHERITS (jobs)", "DROP TABLE jobs_old",
+	{"row-level security", "a child that nobody protected", "CREATE TABLE jobs_old () INHERITS (jobs)", "DROP TABLE jobs_old",
 		"table public.jobs_old", "row-level security is off"},
-	{"a foreign table", "CREATE FOREIGN DATA WRAPPER nowhere; CREATE SERVER nowhere FOREIGN DATA WRAPPER nowhere; CREATE FOREIGN TABLE far (x int) SERVER nowhere", "DROP FOREIGN DATA WRAPPER nowhere CASCADE",
+	{"row-level security", "a foreign table", "CREATE FOREIGN DATA WRAPPER nowhere; CREATE SERVER nowhere FOREIGN DATA WRAPPER nowhere; CREATE FOREIGN TABLE far (x int) SERVER nowhere", "DROP FOREIGN DATA WRAPPER nowhere CASCADE",
 		"table public.far", "foreign table"},
-	{"a materialized view", "CREATE MATERIALIZED VIEW totals AS SELECT tenant_id, count(*) FROM jobs GROUP BY 1", "DROP MATERIALIZED VIEW totals",
+	{"row-level security", "a materialized view", "CREATE MATERIALIZED VIEW totals AS SELECT tenant_id, count(*) FROM jobs GROUP BY 1", "DROP MATERIALIZED VIEW totals",
 		"table public.totals", "materialized view"},
-	{"TRUNCATE is granted", "GRANT TRUNCATE ON jobs TO app_tenant", "REVOKE TRUNCATE ON jobs FROM app_tenant",
+	{"tenant grants", "TRUNCATE is granted", "GRANT TRUNCATE ON jobs TO app_tenant", "REVOKE TRUNCATE ON jobs FROM app_tenant",
 		"table public.jobs", "may TRUNCATE"},
-	{"TRUNCATE is granted to everybody", "GRANT TRUNCATE ON jobs TO PUBLIC", "REVOKE TRUNCATE ON jobs FROM PUBLIC",
+	{"tenant grants", "TRUNCATE is granted to everybody", "GRANT TRUNCATE ON jobs TO PUBLIC", "REVOKE TRUNCATE ON jobs FROM PUBLIC",
 		"table public.jobs", "may TRUNCATE"},
-	{"REFERENCES on a column is granted", "GRANT REFERENCES (id) ON jobs TO app_tenant", "REVOKE REFERENCES (id) ON jobs FROM app_tenant",
+	{"tenant grants", "REFERENCES on a column is granted", "GRANT REFERENCES (id) ON jobs TO app_tenant", "REVOKE REFERENCES (id) ON jobs FROM app_tenant",
 		"table public.jobs", "may REFERENCES"},
-	{"TRIGGER is granted", "GRANT TRIGGER ON jobs TO app_tenant", "REVOKE TRIGGER ON jobs FROM app_tenant",
+	{"tenant grants", "TRIGGER is granted", "GRANT TRIGGER ON jobs TO app_tenant", "REVOKE TRIGGER ON jobs FROM app_tenant",
 		"table public.jobs", "may TRIGGER"},
-	{"CREATE on a schema is granted", "GRANT CREATE ON SCHEMA public TO app_tenant", "REVOKE CREATE ON SCHEMA public FROM app_tenant",
+	{"tenant grants", "CREATE on a schema is granted", "GRANT CREATE ON SCHEMA public TO app_tenant", "REVOKE CREATE ON SCHEMA public FROM app_tenant",
 		"schema public", "may create in it"},
-	{"temporary tables are allowed", "DO $$ BEGIN EXECUTE format('GRANT TEMP ON DATABASE %I TO PUBLIC', current_database()); END $$", "DO $$ BEGIN EXECUTE format('REVOKE TEMP ON DATABASE %I FROM PUBLIC', current_database()); END $$",
+	{"tenant role", "temporary tables are allowed", "DO $$ BEGIN EXECUTE format('GRANT TEMP ON DATABASE %I TO PUBLIC', current_database()); END $$", "DO $$ BEGIN EXECUTE format('REVOKE TEMP ON DATABASE %I FROM PUBLIC', current_database()); END $$",
 		"role app_tenant", "temporary tables"},
-	{"schemas may be made", "DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO app_tenant', current_database()); END $$", "DO $$ BEGIN EXECUTE format('REVOKE CREATE ON DATABASE %I FROM app_tenant', current_database()); END $$",
+	{"tenant role", "schemas may be made", "DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO app_tenant', current_database()); END $$", "DO $$ BEGIN EXECUTE format('REVOKE CREATE ON DATABASE %I FROM app_tenant', current_database()); END $$",
 		"role app_tenant", "may create schemas"},
-	{"the control plane is opened", "GRANT USAGE ON SCHEMA control TO PUBLIC", "REVOKE USAGE ON SCHEMA control FROM PUBLIC",
+	{"tenant grants", "the control plane is opened", "GRANT USAGE ON SCHEMA control TO PUBLIC", "REVOKE USAGE ON SCHEMA control FROM PUBLIC",
 		"schema control", "may use it"},
-	{"a table of the control plane is readable", "GRANT SELECT ON control.sessions TO app_tenant", "REVOKE SELECT ON control.sessions FROM app_tenant",
+	{"tenant grants", "a table of the control plane is readable", "GRANT SELECT ON control.sessions TO app_tenant", "REVOKE SELECT ON control.sessions FROM app_tenant",
 		"relation control.sessions", "may SELECT"},
-	{"the fence is readable", "GRANT SELECT ON app.fence TO app_tenant", "REVOKE SELECT ON app.fence FROM app_tenant",
+	{"tenant grants", "the fence is readable", "GRANT SELECT ON app.fence TO app_tenant", "REVOKE SELECT ON app.fence FROM app_tenant",
 		"relation app.fence", "may SELECT"},
-	{"a column of the fence is readable", "GRANT SELECT (seal) ON app.fence TO PUBLIC", "REVOKE SELECT (seal) ON app.fence FROM PUBLIC",
+	{"tenant grants", "a column of the fence is readable", "GRANT SELECT (seal) ON app.fence TO PUBLIC", "REVOKE SELECT (seal) ON app.fence FROM PUBLIC",
 		"relation app.fence", "may SELECT"},
-	{"the fence is writable", "GRANT UPDATE (seal) ON app.fence TO app_tenant", "REVOKE UPDATE (seal) ON app.fence FROM app_tenant",
+	{"tenant grants", "the fence is writable", "GRANT UPDATE (seal) ON app.fence TO app_tenant", "REVOKE UPDATE (seal) ON app.fence FROM app_tenant",
 		"relation app.fence", "may UPDATE"},
-	{"the fence is writable through its view", "GRANT INSERT ON app.context TO app_tenant", "REVOKE INSERT ON app.context FROM app_tenant",
+	{"tenant grants", "the fence is writable through its view", "GRANT INSERT ON app.context TO app_tenant", "REVOKE INSERT ON app.context FROM app_tenant",
 		"relation app.context", "may INSERT"},
-	{"the mover's view is readable", "GRANT SELECT ON app.moving TO app_tenant", "REVOKE SELECT ON app.moving FROM app_tenant",
+	{"tenant grants", "the mover's view is readable", "GRANT SELECT ON app.moving TO app_tenant", "REVOKE SELECT ON app.moving FROM app_tenant",
 		"relation app.moving", "may SELECT"},
-	{"the fence is without row-level security", "ALTER TABLE app.fence DISABLE ROW LEVEL SECURITY", "ALTER TABLE app.fence ENABLE ROW LEVEL SECURITY",
+	{"gate", "the fence is without row-level security", "ALTER TABLE app.fence DISABLE ROW LEVEL SECURITY", "ALTER TABLE app.fence ENABLE ROW LEVEL SECURITY",
 		"table app.fence", "row-level security is off"},
-	{"the fence has one more policy", "CREATE POLICY all_of_it ON app.fence USING (true)", "DROP POLICY all_of_it ON app.fence",
+	{"gate", "the fence has one more policy", "CREATE POLICY all_of_it ON app.fence USING (true)", "DROP POLICY all_of_it ON app.fence",
 		"table app.fence", "policy all_of_it"},
-	{"the gate asks for no token", leakyView, soundView,
+	{"gate", "the gate asks for no token", leakyView, soundView,
 		"view app.context", "does not say what the gate must say"},
-	{"the gate lets a suspended tenant in", strings.Replace(soundView, "'read_only'", "'suspended'", 1), soundView,
+	{"gate", "the gate lets a suspended tenant in", strings.Replace(soundView, "'read_only'", "'suspended'", 1), soundView,
 		"view app.context", "does not say what the gate must say"},
-	{"the gate is no barrier", "ALTER VIEW app.opened SET (security_barrier = false)", "ALTER VIEW app.opened SET (security_barrier = true)",
+	{"gate", "the gate is no barrier", "ALTER VIEW app.opened SET (security_barrier = false)", "ALTER VIEW app.opened SET (security_barrier = true)",
 		"view app.opened", "does not say what the gate must say"},
-	{"a sequence", "CREATE SEQUENCE numbers; GRANT USAGE ON SEQUENCE numbers TO app_tenant", "DROP SEQUENCE numbers",
+	{"gate", "the gate sets the tenant for the session", strings.Replace(soundGate, "token, true", "token, false", 1), soundGate,
+		"function app.set_tenant(uuid,text)", "does not say what the gate must say"},
+	{"gate", "the gate takes no lock", strings.Replace(soundGate, "|| pg_advisory_xact_lock_shared(hashtextextended(tenant::text, 0))::text", "", 1), soundGate,
+		"function app.set_tenant(uuid,text)", "does not say what the gate must say"},
+	{"tenant grants", "a sequence", "CREATE SEQUENCE numbers; GRANT USAGE ON SEQUENCE numbers TO app_tenant", "DROP SEQUENCE numbers",
 		"sequence public.numbers", "counts what other tenants do"},
-	{"a view that reads as its owner", "CREATE VIEW all_jobs AS SELECT * FROM jobs; ALTER VIEW all_jobs OWNER TO app_owner; GRANT SELECT ON all_jobs TO app_tenant", "DROP VIEW all_jobs",
+	{"views", "a view that reads as its owner", "CREATE VIEW all_jobs AS SELECT * FROM jobs; ALTER VIEW all_jobs OWNER TO app_owner; GRANT SELECT ON all_jobs TO app_tenant", "DROP VIEW all_jobs",
 		"view public.all_jobs", "rights of app_owner"},
-	{"a view that reads as the superuser", "CREATE VIEW all_jobs WITH (security_barrier = true) AS SELECT * FROM jobs; ALTER VIEW all_jobs OWNER TO postgres; GRANT SELECT (title) ON all_jobs TO PUBLIC", "DROP VIEW all_jobs",
+	{"views", "a view that reads as the superuser", "CREATE VIEW all_jobs WITH (security_barrier = true) AS SELECT * FROM jobs; ALTER VIEW all_jobs OWNER TO postgres; GRANT SELECT (title) ON all_jobs TO PUBLIC", "DROP VIEW all_jobs",
 		"view public.all_jobs", "rights of postgres"},
-	{"a function that runs as its owner", "CREATE FUNCTION all_jobs() RETURNS SETOF jobs LANGUAGE sql SECURITY DEFINER AS 'SELECT * FROM jobs'; GRANT EXECUTE ON FUNCTION all_jobs TO app_tenant", "DROP FUNCTION all_jobs",
+	{"functions", "a function that runs as its owner", "CREATE FUNCTION all_jobs() RETURNS SETOF jobs LANGUAGE sql SECURITY DEFINER AS 'SELECT * FROM jobs'; GRANT EXECUTE ON FUNCTION all_jobs TO app_tenant", "DROP FUNCTION all_jobs",
 		"function all_jobs()", "runs with the rights of"},
-	{"a function of the gate that runs as its owner", "CREATE FUNCTION app.owner_of(id uuid) RETURNS uuid LANGUAGE sql SECURITY DEFINER AS 'SELECT tenant_id FROM jobs j WHERE j.id = owner_of.id'; GRANT EXECUTE ON FUNCTION app.owner_of TO PUBLIC", "DROP FUNCTION app.owner_of",
+	{"functions", "a function of the gate that runs as its owner", "CREATE FUNCTION app.owner_of(id uuid) RETURNS uuid LANGUAGE sql SECURITY DEFINER AS 'SELECT tenant_id FROM jobs j WHERE j.id = owner_of.id'; GRANT EXECUTE ON FUNCTION app.owner_of TO PUBLIC", "DROP FUNCTION app.owner_of",
 		"function app.owner_of(uuid)", "runs with the rights of"},
-	{"a trigger that runs as its owner", "CREATE FUNCTION spy() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN RETURN NEW; END'; REVOKE ALL ON FUNCTION spy FROM PUBLIC; CREATE TRIGGER spy BEFORE INSERT ON jobs FOR EACH ROW EXECUTE FUNCTION spy()", "DROP FUNCTION spy CASCADE",
+	{"functions", "a trigger that runs as its owner", "CREATE FUNCTION spy() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN RETURN NEW; END'; REVOKE ALL ON FUNCTION spy FROM PUBLIC; CREATE TRIGGER spy BEFORE INSERT ON jobs FOR EACH ROW EXECUTE FUNCTION spy()", "DROP FUNCTION spy CASCADE",
 		"function spy()", "runs with the rights of"},
-	{"the search function without its search_path", "ALTER FUNCTION search_jobs RESET ALL", "ALTER FUNCTION search_jobs SET search_path = pg_catalog, pg_temp",
+	{"functions", "the search function without its search_path", "ALTER FUNCTION search_jobs RESET ALL", "ALTER FUNCTION search_jobs SET search_path = pg_catalog, pg_temp",
 		"function search_jobs(text)", "runs with the rights of app_search"},
-	{"the search function without its tenant", "DO $$ BEGIN GRANT CREATE ON SCHEMA public TO app_search; SET LOCAL ROLE app_search; CREATE OR REPLACE FUNCTION search_jobs(query text) RETURNS SETOF uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp BEGIN ATOMIC SELECT j.id FROM public.jobs j WHERE j.search @@ websearch_to_tsquery('english', query); END; END $$; REVOKE CREATE ON SCHEMA public FROM app_search",
+	{"functions", "the search function without its tenant", "DO $$ BEGIN GRANT CREATE ON SCHEMA public TO app_search; SET LOCAL ROLE app_search; CREATE OR REPLACE FUNCTION search_jobs(query text) RETURNS SETOF uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp BEGIN ATOMIC SELECT j.id FROM public.jobs j WHERE j.search @@ websearch_to_tsquery('english', query); END; END $$; REVOKE CREATE ON SCHEMA public FROM app_search",
 		"CREATE OR REPLACE FUNCTION search_jobs(query text) RETURNS SETOF uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp BEGIN ATOMIC SELECT j.id FROM public.jobs j WHERE j.tenant_id = (SELECT c.tenant_id FROM app.context c) AND j.search @@ websearch_to_tsquery('english', query); END",
 		"function search_jobs(text)", "runs with the rights of app_search"},
-	{"another function of the search function's name", "CREATE FUNCTION search_jobs(query text, n int) RETURNS SETOF uuid LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT id FROM public.jobs'; ALTER FUNCTION search_jobs(text, int) OWNER TO app_search; GRANT EXECUTE ON FUNCTION search_jobs(text, int) TO PUBLIC", "DROP FUNCTION search_jobs(text, int)",
+	{"functions", "another function of the search function's name", "CREATE FUNCTION search_jobs(query text, n int) RETURNS SETOF uuid LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT id FROM public.jobs'; ALTER FUNCTION search_jobs(text, int) OWNER TO app_search; GRANT EXECUTE ON FUNCTION search_jobs(text, int) TO PUBLIC", "DROP FUNCTION search_jobs(text, int)",
 		"function search_jobs(text,integer)", "runs with the rights of app_search"},
-	{"a leakproof function", "CREATE FUNCTION seen(text) RETURNS bool LANGUAGE sql LEAKPROOF AS 'SELECT true'", "DROP FUNCTION seen",
+	{"functions", "a leakproof function", "CREATE FUNCTION seen(text) RETURNS bool LANGUAGE sql LEAKPROOF AS 'SELECT true'", "DROP FUNCTION seen",
 		"function seen(text)", "leakproof"},
-	{"a rule", "CREATE RULE copy AS ON INSERT TO jobs DO ALSO INSERT INTO analytics (tenant_id, id, event, entity) VALUES (new.tenant_id, gen_random_uuid(), new.title, 'job')", "DROP RULE copy ON jobs",
+	{"rules", "a rule", "CREATE RULE copy AS ON INSERT TO jobs DO ALSO INSERT INTO analytics (tenant_id, id, event, entity) VALUES (new.tenant_id, gen_random_uuid(), new.title, 'job')", "DROP RULE copy ON jobs",
 		"table public.jobs", "rule copy"},
-	{"a table that belongs to the tenant role", "ALTER TABLE jobs OWNER TO app_tenant", "ALTER TABLE jobs OWNER TO app_owner",
+	{"tenant role", "a table that belongs to the tenant role", "ALTER TABLE jobs OWNER TO app_tenant", "ALTER TABLE jobs OWNER TO app_owner",
 		"role app_tenant", "owns tables"},
 }
 
@@ -150,7 +156,7 @@ func TestThePostureNamesWhatWasBroken(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !named(found, x.object, x.fault) {
+			if !named(found, x.check, x.object, x.fault) {
 				t.Errorf("not found: %s: %s\nfound:\n%s", x.object, x.fault, found)
 			}
 			mustExec(t, super, x.undo)
@@ -161,9 +167,9 @@ func TestThePostureNamesWhatWasBroken(t *testing.T) {
 	}
 }
 
-func named(found isolation.Findings, object, fault string) bool {
+func named(found isolation.Findings, check, object, fault string) bool {
 	for _, f := range found {
-		if f.Place == "main" && f.Object == object && strings.Contains(f.Fault, fault) && f.Mend != "" {
+		if f.Place == "main" && f.Check == check && f.Object == object && strings.Contains(f.Fault, fault) && f.Mend != "" {
 			return true
 		}
 	}

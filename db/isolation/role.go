@@ -2,6 +2,9 @@ package isolation
 
 import "strings"
 
+// noRole is the fault after which nothing else can be asked.
+const noRole = "it does not exist"
+
 // roles is what the five roles are, which concerns the whole server.
 var roles = []check{
 	{"role attributes", "run the SQL of `db bootstrap` again", `
@@ -9,7 +12,7 @@ var roles = []check{
 		FROM (VALUES ('app_owner', true), ('app_tenant', true), ('app_control', true), ('app_mover', true), ('app_search', false)) AS w (name, login)
 		LEFT JOIN pg_roles r ON r.rolname = w.name
 		CROSS JOIN LATERAL (VALUES
-		  (r.oid IS NULL, 'it does not exist'),
+		  (r.oid IS NULL, '` + noRole + `'),
 		  (r.rolsuper, 'it is a superuser'),
 		  (r.rolbypassrls, 'it bypasses row-level security'),
 		  (r.rolcreaterole, 'it may create roles'),
@@ -25,10 +28,10 @@ var roles = []check{
 		SELECT 'role ' || m.member::regrole, 'it is a member of ' || m.roleid::regrole
 		FROM pg_auth_members m
 		WHERE m.member::regrole::text ~ '^app_(owner|tenant|control|mover|search)$'
-		  AND NOT (m.member = 'app_owner'::regrole AND m.roleid = 'app_search'::regrole)
+		  AND NOT (m.member = to_regrole('app_owner') AND m.roleid = to_regrole('app_search'))
 		UNION ALL
 		SELECT 'role app_owner', 'it is no member of app_search: it cannot make the search functions'
-		WHERE NOT pg_has_role('app_owner', 'app_search', 'MEMBER')`},
+		WHERE NOT EXISTS (SELECT FROM pg_auth_members m WHERE m.member = to_regrole('app_owner') AND m.roleid = to_regrole('app_search'))`},
 	{"role settings", "ALTER ROLE … SET it, as the SQL of `db bootstrap` does", `
 		SELECT 'role ' || w.role, CASE WHEN have.value IS NULL THEN 'it has no ' || w.name ELSE 'its ' || w.name || ' is ' || have.value END
 		FROM (VALUES ` + settingRows() + `) AS w (role, name, pattern)

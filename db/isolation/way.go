@@ -68,6 +68,12 @@ var waysAround = []check{
 		LEFT JOIN objects o ON o.name = g.name AND o.kind = 'v'
 		WHERE NOT coalesce(regexp_replace(pg_get_viewdef(o.oid), '\s+', ' ', 'g') ~ g.pattern AND 'security_barrier=true' = ANY (o.options), false)
 		UNION ALL
+		-- For the transaction only: what is set for a session, the next client of a pooler finds.
+		SELECT 'function app.set_tenant(uuid,text)', 'it does not say what the gate must say'
+		WHERE NOT coalesce((SELECT regexp_replace(f.prosrc, '\s+', ' ', 'g') FROM pg_proc f WHERE f.oid = to_regprocedure('app.set_tenant(uuid,text)'))
+		  = ' SELECT set_config(''app.tenant_id'', tenant::text, true) || set_config(''app.tenant_token'', token, true)'
+		    || ' || set_config(''app.tenant_at'', now()::text, true) || pg_advisory_xact_lock_shared(hashtextextended(tenant::text, 0))::text ', false)
+		UNION ALL
 		SELECT 'table ' || o.name, 'row-level security is off' FROM objects o WHERE o.name = 'app.fence' AND NOT o.secured
 		UNION ALL
 		SELECT 'table app.fence', 'policy ' || p.policyname || ' is not as listed'

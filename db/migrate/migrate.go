@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/amacneil/dbmate/v2/pkg/dbmate"
@@ -133,4 +134,27 @@ func Down(ownerURL, folder string) error {
 		}
 	}
 	return fmt.Errorf("migrate: no folder %q", folder)
+}
+
+// Record is a table in which a database keeps which files of a folder it has had.
+type Record struct {
+	Table    string   // with its schema; column version
+	Versions []string // what this binary brings, oldest first
+}
+
+// Records are those of a migrated place.
+func Records() ([]Record, error) {
+	all := make([]Record, len(sets))
+	for i, s := range sets {
+		entries, err := files.ReadDir(s.folder)
+		if err != nil {
+			return nil, fmt.Errorf("records: %w", err)
+		}
+		all[i].Table = s.table
+		for _, e := range entries {
+			version, _, _ := strings.Cut(e.Name(), "_")
+			all[i].Versions = append(all[i].Versions, version)
+		}
+	}
+	return all, nil
 }
