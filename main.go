@@ -4,7 +4,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -43,6 +45,7 @@ func commands() []command {
 		{"serve", "", "start the app (the default): Postgres, migrations and demo as needed, then the web front", serve},
 		{"migrate", "", "bring the database up to date", migrateUp},
 		{"demo", "", "load the two demo organizations, unless they are there", loadDemo},
+		{"doctor", "[--json]", "look at roles, tables, policies, grants, indexes, pooler and clocks, and say how to mend what is wrong", doctor},
 		{"db bootstrap", "", "print the SQL that a database administrator runs once on a server of your own", bootstrap},
 		{"db url", "--role ROLE", "print the connection string of a role of the running embedded Postgres", databaseURL},
 		{"health", "", "ask the app that runs on this machine whether it is well; for health checks", health},
@@ -103,12 +106,15 @@ func report(errOut io.Writer, err error) int {
 	case errors.As(err, &variable), errors.As(err, &wrong):
 		fmt.Fprintln(errOut, err)
 		return exitUsage
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, errSaid):
 		return exitFailed
 	}
 	fmt.Fprintln(errOut, err)
 	return exitFailed
 }
+
+// errSaid is the failure of a command that has said itself what is wrong.
+var errSaid = errors.New("said already")
 
 // usageError is a command line that was not understood.
 type usageError string
@@ -236,8 +242,8 @@ const databaseName = "app"
 // database starts Postgres where it is ours, migrates where there is an owner, loads the demo into an empty embedded
 // database, and opens it. The returned function undoes all that in reverse order.
 func (rt *runtime) database(ctx context.Context, demoIfEmpty bool) (*db.DB, func(), error) {
+	owner, o := rt.config.OwnerURL, rt.connections()
 	stop := func() {}
-	owner, o := rt.config.OwnerURL, db.Options{TenantURL: rt.config.TenantURL, ControlURL: rt.config.ControlURL, Pooled: rt.config.Pooled}
 	if rt.config.Embedded() {
 		pg, err := rt.postgres(ctx)
 		if err != nil {
@@ -260,6 +266,49 @@ func (rt *runtime) database(ctx context.Context, demoIfEmpty bool) (*db.DB, func
 	return d, func() { d.Close(); stop() }, nil
 }
 
+// connections are those of the configuration; the embedded Postgres has others.
+func (rt *runtime) connections() db.Options {
+	return db.Options{TenantURL: rt.config.TenantURL, ControlURL: rt.config.ControlURL, Pooled: rt.config.Pooled}
+}
+
+// existing is the database that there is, as it is: to be looked at. The embedded Postgres is started where it does not
+// run, and stopped by the returned function.
+func (rt *runtime) existing(ctx context.Context) (db.Options, func(), error) {
+	o, stop := rt.connections(), func() {}
+	if rt.config.Embedded() {
+		if !embedded.Made(rt.data) {
+			return o, nil, fmt.Errorf("there is no database in %s yet; start the app first", rt.data)
+		}
+		pg, err := embedded.Start(ctx, embedded.Options{DataDir: rt.data, BinDir: rt.config.PostgresBin, Log: io.Discard})
+		if err != nil {
+			return o, nil, err
+		}
+		stop = func() { rt.complain("stopping Postgres", pg.Stop(context.WithoutCancel(ctx))) }
+		o.TenantURL, o.ControlURL = pg.URL("app_tenant", databaseName), pg.URL("app_control", databaseName)
+	}
+	if err := rt.unlock(&o); err != nil {
+		stop()
+		return o, nil, err
+	}
+	return o, stop, nil
+}
+
+// unlock adds the keys that open tenants.
+func (rt *runtime) unlock(o *db.Options) error {
+	seals, err := rt.keys("seal.key", rt.config.SealKeys)
+	if err != nil {
+		return err
+	}
+	for _, raw := range seals {
+		key, err := db.NewSealKey(raw)
+		if err != nil {
+			return err
+		}
+		o.Keys = append(o.Keys, key)
+	}
+	return nil
+}
+
 // postgres is the embedded server, with roles and a database.
 func (rt *runtime) postgres(ctx context.Context) (*embedded.Server, error) {
 	pg, err := embedded.Start(ctx, embedded.Options{DataDir: rt.data, BinDir: rt.config.PostgresBin, Log: rt.out})
@@ -280,16 +329,8 @@ func (rt *runtime) open(ctx context.Context, owner string, o db.Options) (*db.DB
 			return nil, err
 		}
 	}
-	seals, err := rt.keys("seal.key", rt.config.SealKeys)
-	if err != nil {
+	if err := rt.unlock(&o); err != nil {
 		return nil, err
-	}
-	for _, raw := range seals {
-		key, err := db.NewSealKey(raw)
-		if err != nil {
-			return nil, err
-		}
-		o.Keys = append(o.Keys, key)
 	}
 	d, err := db.Open(ctx, o)
 	if errors.Is(err, db.ErrWrongKey) {
@@ -403,6 +444,48 @@ func loadDemo(ctx context.Context, rt *runtime, args []string) error {
 	}
 	defer closeDB()
 	return demo.Load(ctx, d, time.Now(), rt.out)
+}
+
+func doctor(ctx context.Context, rt *runtime, args []string) error {
+	var asJSON bool
+	if err := parse("doctor", args, func(f *flag.FlagSet) { f.BoolVar(&asJSON, "json", false, "") }); err != nil {
+		return err
+	}
+	o, stop, err := rt.existing(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	found, err := db.Examine(ctx, o)
+	if err != nil {
+		return err
+	}
+	if err := rt.show(found, asJSON); err != nil || found.OK {
+		return err
+	}
+	return errSaid
+}
+
+// show prints what a command has found out, for a person or as JSON.
+func (rt *runtime) show(v fmt.Stringer, asJSON bool) error {
+	if !asJSON {
+		_, err := fmt.Fprintln(rt.out, v)
+		return err
+	}
+	out := json.NewEncoder(rt.out)
+	out.SetIndent("", "  ")
+	return out.Encode(v)
+}
+
+// parse reads the flags that define declares, and no other argument.
+func parse(command string, args []string, define func(*flag.FlagSet)) error {
+	f := flag.NewFlagSet(command, flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	define(f)
+	if err := f.Parse(args); err != nil {
+		return usageError(fmt.Sprintf("%s: %v; `help` lists what it takes.", command, err))
+	}
+	return none(f.Args())
 }
 
 func bootstrap(_ context.Context, rt *runtime, args []string) error {

@@ -117,6 +117,20 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	return d, nil
 }
 
+// Examine connects and says what it finds, changing nothing. Unlike Open it looks at what may not be served as well.
+func Examine(ctx context.Context, o Options) (isolation.Diagnosis, error) {
+	so, err := o.sealed()
+	if err != nil {
+		return isolation.Diagnosis{}, err
+	}
+	d, err := sealed.Open(ctx, so)
+	if err != nil {
+		return isolation.Diagnosis{}, err
+	}
+	defer d.Close()
+	return isolation.Doctor(ctx, d, isolation.Options{Pooled: o.Pooled})
+}
+
 func ready(ctx context.Context, d *DB) error {
 	findings, err := isolation.Posture(ctx, d)
 	if err != nil {

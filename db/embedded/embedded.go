@@ -82,6 +82,9 @@ func PrivateCopy(ctx context.Context, o Options) (binDir string, err error) {
 // Running finds the server of dataDir without starting one. Its Joined is true.
 func Running(dataDir string) (*Server, bool) { return running(dataDir) }
 
+// Made tells whether dataDir has a cluster, running or not.
+func Made(dataDir string) bool { return len(clusters(dataDir)) > 0 }
+
 // URL is the address of a database of this server for a role, in the form that pgx and lib/pq read. There is no
 // password: the directory of the socket is the lock.
 func (s *Server) URL(role, database string) string {

@@ -2,6 +2,7 @@ package isolation
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -15,6 +16,17 @@ type Diagnosis struct {
 	OK       bool     `json:"ok"`     // no finding
 	Checks   int      `json:"checks"` // how many were made, over all places
 	Findings Findings `json:"findings"`
+}
+
+// String is a line that counts, and one for each finding.
+func (x Diagnosis) String() string {
+	switch len(x.Findings) {
+	case 0:
+		return fmt.Sprintf("%d checks, no finding.", x.Checks)
+	case 1:
+		return fmt.Sprintf("%d checks, 1 finding:\n%s", x.Checks, x.Findings)
+	}
+	return fmt.Sprintf("%d checks, %d findings:\n%s", x.Checks, len(x.Findings), x.Findings)
 }
 
 // Options are what Doctor cannot see for itself.
@@ -67,7 +79,7 @@ func Doctor(ctx context.Context, d *sealed.DB, o Options) (Diagnosis, error) {
 		o.Now = time.Now
 	}
 	e := &examination{DB: d, Options: o, offsets: map[string]time.Duration{}}
-	var findings Findings
+	findings := Findings{} // in JSON none is [], not null
 	for _, name := range d.Places() {
 		found, err := e.examine(ctx, name)
 		if err != nil {
