@@ -15,6 +15,7 @@ import (
 
 	"upwork-ai-agent/db/control"
 	"upwork-ai-agent/db/internal/sealed"
+	"upwork-ai-agent/db/internal/tally"
 	"upwork-ai-agent/db/isolation"
 	"upwork-ai-agent/db/place"
 )
@@ -70,6 +71,7 @@ var (
 	ErrNested      = sealed.ErrNested
 	ErrNotLoaded   = sealed.ErrNotLoaded
 	ErrUnaudited   = sealed.ErrUnaudited
+	ErrDenied      = sealed.ErrDenied
 	ErrWrongKey    = sealed.ErrWrongKey
 )
 
@@ -155,7 +157,10 @@ func (o Options) sealed() (sealed.Options, error) {
 	if err != nil {
 		return sealed.Options{}, fmt.Errorf("control database: %w", err)
 	}
+	counter := tally.New()
+	tenant.ConnConfig.Tracer = counter
 	return sealed.Options{
+		Tally:    counter,
 		Control:  ctl,
 		Tenant:   map[string]*pgxpool.Config{place.Main: tenant},
 		Drivers:  place.Drivers{place.Shared: place.NewShared(place.Main)},

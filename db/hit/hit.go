@@ -9,6 +9,7 @@ import (
 
 	"upwork-ai-agent/db"
 	"upwork-ai-agent/db/internal/sealed"
+	"upwork-ai-agent/db/internal/tally"
 )
 
 // Row is one operation on one table.
@@ -22,12 +23,9 @@ type Row struct {
 	P95             time.Duration `db:"p95"`              // 95 of 100 calls took less, to the next power of two microseconds
 }
 
-// buckets is how many buckets the histogram of latencies has: calls that took less than 1, 2, 4 … microseconds.
-const buckets = 24
-
 // histogram sums up the histograms of a group of rows, bucket by bucket.
 var histogram = func() string {
-	sums := make([]string, buckets)
+	sums := make([]string, tally.Buckets)
 	for i := range sums {
 		sums[i] = fmt.Sprintf("coalesce(sum(latency[%d]), 0)::bigint", i+1)
 	}
@@ -69,4 +67,26 @@ func OverTime(v *db.View, since time.Time, step time.Duration, into *[]Point) {
 		         sum(refused_writes + refused_contexts)::bigint AS refused
 		  FROM policy_hits WHERE tenant_id = $1 AND minute >= $2 GROUP BY 1) h USING (at)
 		ORDER BY s.at`, into, since, step)
+}
+
+// Retention is how long an organization keeps its minutes.
+const Retention = 7 * 24 * time.Hour
+
+// Store is the statement that adds counts to those of their minutes. The counts are of one tenant.
+func Store(counts []tally.Count) sealed.Statement {
+	return sealed.Exec("hit.store", `
+		INSERT INTO policy_hits AS h (tenant_id, minute, table_name, operation, calls, rows, refused_writes, refused_contexts, latency)
+		SELECT $1, n.minute, n.table_name, n.operation, n.calls, n.rows, n.refused_writes, n.refused_contexts, n.latency
+		FROM jsonb_to_recordset($2) AS n (minute timestamptz, table_name text, operation text, calls bigint, rows bigint,
+		       refused_writes bigint, refused_contexts bigint, latency bigint[])
+		ON CONFLICT (tenant_id, minute, table_name, operation) DO UPDATE SET
+		  calls = h.calls + excluded.calls, rows = h.rows + excluded.rows,
+		  refused_writes = h.refused_writes + excluded.refused_writes, refused_contexts = h.refused_contexts + excluded.refused_contexts,
+		  latency = ARRAY(SELECT coalesce(x.a, 0) + coalesce(x.b, 0)
+		                  FROM unnest(h.latency, excluded.latency) WITH ORDINALITY AS x (a, b, i) ORDER BY x.i)`, counts)
+}
+
+// Forget is the statement that deletes what is older than Retention.
+func Forget() sealed.Statement {
+	return sealed.Exec("hit.forget", `DELETE FROM policy_hits WHERE tenant_id = $1 AND minute < now() - $2::interval`, Retention)
 }

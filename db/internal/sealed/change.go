@@ -56,7 +56,7 @@ func Change(ctx context.Context, t *Tx, e Event, statements ...Statement) error 
 		b.Queue(s.sql, append([]any{t.Tenant()}, s.args...)...)
 	}
 	b.Queue(insertAudit, t.Tenant(), id, e.Name, t.actorID(), e.Entity, nonZero(e.ID), RequestID(ctx), detail(e.Detail))
-	if err := execAll(ctx, t.inner, b, statements, e.Name); err != nil {
+	if err := execAll(t.counted(ctx), t.inner, b, statements, e.Name); err != nil {
 		return t.work.fail(err)
 	}
 	t.audited = true

@@ -29,6 +29,7 @@ var (
 	ErrNested      = errors.New("transaction inside a transaction")
 	ErrNotLoaded   = errors.New("view queued and not loaded")
 	ErrUnaudited   = errors.New("write without an audit row")
+	ErrDenied      = errors.New("refused by a policy or a grant") // a defect, or somebody at work: it is no answer to a person
 )
 
 // sqlstates is the one table of server errors that are answers. They leave the connection healthy.
@@ -47,8 +48,8 @@ var sqlstates = map[string]error{
 	"57P02": ErrUnavailable,
 	"57P03": ErrUnavailable, // it is starting up
 	"08P01": ErrUnavailable, // a pooler that lost its server
+	"42501": ErrDenied,      // by a policy or a grant
 	"25006": nil,            // a write on a View: a defect, but the connection is whole
-	"42501": nil,            // refused by a policy or a grant: likewise
 	"23503": nil,            // a foreign key
 }
 

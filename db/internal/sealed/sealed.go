@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 
+	"upwork-ai-agent/db/internal/tally"
 	"upwork-ai-agent/db/place"
 )
 
@@ -25,7 +26,8 @@ type Options struct {
 	Tenant  map[string]*pgxpool.Config // app_tenant, by place
 	Fence   map[string]*pgxpool.Config // app_control, by place; main falls back to Control
 	Drivers place.Drivers
-	Keys    []SealKey // newest first, at least one
+	Keys    []SealKey    // newest first, at least one
+	Tally   *tally.Tally // the tracer of the Tenant pools; nil: nothing is counted
 
 	// Registry reads a tenant's row of the registry again. It returns ErrRefused for a tenant that is not there.
 	Registry func(context.Context, *DB, uuid.UUID) (place.Tenant, error)
@@ -38,6 +40,7 @@ type DB struct {
 	fence    map[string]*pgxpool.Pool
 	drivers  place.Drivers
 	keys     []SealKey
+	tally    *tally.Tally
 	registry func(context.Context, *DB, uuid.UUID) (place.Tenant, error)
 }
 
@@ -46,7 +49,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if len(o.Keys) == 0 {
 		return nil, errors.New("sealed: no seal key")
 	}
-	d := &DB{drivers: o.Drivers, keys: o.Keys, registry: o.Registry, tenant: map[string]*pgxpool.Pool{}, fence: map[string]*pgxpool.Pool{}}
+	d := &DB{drivers: o.Drivers, keys: o.Keys, tally: o.Tally, registry: o.Registry, tenant: map[string]*pgxpool.Pool{}, fence: map[string]*pgxpool.Pool{}}
 	var err error
 	if d.control, err = newPool(ctx, o.Control); err != nil {
 		return nil, err

@@ -19,6 +19,7 @@ type Tx struct {
 	conn    *pgxpool.Conn
 	inner   pgx.Tx // nil until the first use
 	refused error  // why it could not begin
+	silent  bool   // its statements are not counted
 	admit   admission
 	audited bool
 	locked  bool
@@ -136,7 +137,7 @@ func (t *Tx) open(ctx context.Context, first *reading) error {
 			return first.scan(rows)
 		})
 	}
-	results := conn.SendBatch(ctx, b)
+	results := conn.SendBatch(t.counted(ctx), b)
 	inner := results.Tx()
 	err = classify(results.Close())
 	refused := t.mayWrite()
@@ -251,7 +252,7 @@ func (t *Tx) read(ctx context.Context, r *reading) error {
 	if t.inner == nil {
 		return t.begin(ctx, r)
 	}
-	rows, err := t.inner.Query(ctx, r.sql, r.args...)
+	rows, err := t.inner.Query(t.counted(ctx), r.sql, r.args...)
 	if err == nil {
 		err = r.scan(rows)
 	}

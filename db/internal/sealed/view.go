@@ -103,7 +103,7 @@ func (v *View) send(ctx context.Context, queue []queued) error {
 	for _, q := range queue {
 		b.Queue(q.sql, q.args...).Query(v.admitted(q.scan))
 	}
-	err = conn.SendBatch(ctx, b).Close()
+	err = conn.SendBatch(v.store.counted(ctx, t), b).Close()
 	if err == nil && errors.Is(v.entry.err, errNobody) {
 		err = v.reason(ctx, conn, home)
 	}
@@ -117,9 +117,10 @@ func (v *View) send(ctx context.Context, queue []queued) error {
 // reason asks why there is no such member: the tenant is closed, or the person is not in it.
 func (v *View) reason(ctx context.Context, conn *pgxpool.Conn, home place.Home) error {
 	b := &pgx.Batch{}
-	v.store.open(b, v.entry.actor.tenant, home, true)
+	t := v.entry.actor.tenant
+	v.store.open(b, t, home, true)
 	v.entry.queueActor(b)
-	err := conn.SendBatch(ctx, b).Close()
+	err := conn.SendBatch(v.store.counted(ctx, t), b).Close()
 	if v.entry.err == nil {
 		v.entry.err = ErrBusy // let in meanwhile: the rows were dropped
 	}
