@@ -1,12 +1,9 @@
 package db_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,64 +15,19 @@ import (
 	"upwork-ai-agent/db/job"
 )
 
-// cutter breaks connections under COMMIT: when armed, the next COMMIT goes out whole or not at all, and no answer comes.
-type cutter struct {
-	armed   atomic.Bool
-	forward bool // COMMIT reaches the server, which carries it out
-}
-
-func (k *cutter) tune(c *pgxpool.Config) {
-	dial := c.ConnConfig.DialFunc
-	c.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		conn, err := dial(ctx, network, addr)
-		return &cut{Conn: conn, by: k}, err
-	}
-}
-
-// isCommit tells whether a message of the protocol is COMMIT; BEGIN … READ COMMITTED contains the word too.
-func isCommit(b []byte) bool { return bytes.Contains(b, []byte("commit\x00")) }
-
-// cut is one connection of a cutter.
-type cut struct {
-	net.Conn
-	by     *cutter
-	broken atomic.Bool
-}
-
-func (c *cut) Write(b []byte) (int, error) {
-	if !isCommit(b) || !c.by.armed.Swap(false) {
-		return c.Conn.Write(b)
-	}
-	c.broken.Store(true)
-	if !c.by.forward {
-		return len(b), nil
-	}
-	return c.Conn.Write(b)
-}
-
-func (c *cut) Read(b []byte) (int, error) {
-	if !c.broken.Load() {
-		return c.Conn.Read(b)
-	}
-	if c.by.forward {
-		_, _ = c.Conn.Read(b) // the answer: it has been carried out, and nobody will hear of it
-	}
-	return 0, errors.Join(io.ErrUnexpectedEOF, c.Close())
-}
-
 func TestACommitWithoutAnAnswerIsInDoubtAndNeverTriedAgain(t *testing.T) {
 	t.Parallel()
 	shared := dbtest.New(t)
-	for name, k := range map[string]*cutter{"carried out": {forward: true}, "never arrived": {}} {
+	for name, k := range map[string]*dbtest.Cutter{"carried out": {Forward: true}, "never arrived": {}} {
 		t.Run(name, func(t *testing.T) {
 			n := shared.NewTenant(t)
-			d, id := shared.Tuned(t, k.tune), importOne(t, n)
+			d, id := shared.Cut(t, k), importOne(t, n)
 			calls, rows, stored := 0, 0, job.New
-			if k.forward {
+			if k.Forward {
 				rows, stored = 1, job.Shortlisted
 			}
 			before := events(t, shared, n.ID)
-			k.armed.Store(true)
+			k.Arm()
 
 			err := d.Write(t.Context(), n.Actor(db.MemberRole), func(ctx context.Context, tx *db.Tx) error {
 				calls++
@@ -98,9 +50,9 @@ func TestACommitOfTheControlPlaneWithoutAnAnswerIsInDoubt(t *testing.T) {
 	t.Parallel()
 	shared := dbtest.New(t)
 	n := shared.NewTenant(t)
-	k := &cutter{forward: true}
-	d, sid := shared.Tuned(t, k.tune), control.NewSID()
-	k.armed.Store(true)
+	k := &dbtest.Cutter{Forward: true}
+	d, sid := shared.Cut(t, k), control.NewSID()
+	k.Arm()
 
 	err := d.Control(t.Context(), func(tx *db.ControlTx) error {
 		return control.SignIn(t.Context(), tx, sid, control.Person{ClerkUser: n.Members[db.Owner], ClerkSession: "sess_1"}, time.Now())
@@ -149,7 +101,7 @@ type leaving struct {
 }
 
 func (c *leaving) Write(b []byte) (int, error) {
-	if isCommit(b) {
+	if dbtest.IsCommit(b) {
 		c.by.cancel()
 	}
 	return c.Conn.Write(b)

@@ -7,38 +7,30 @@
 package dbtest
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"upwork-ai-agent/db"
 	"upwork-ai-agent/db/control"
-	"upwork-ai-agent/db/embedded"
 	"upwork-ai-agent/db/member"
-	"upwork-ai-agent/db/migrate"
 	"upwork-ai-agent/db/organization"
 	"upwork-ai-agent/db/place"
 	"upwork-ai-agent/db/task"
 )
 
-// server is the Postgres of this test process, and the database that its tests share.
-var server struct {
+// shared is the Postgres of this test process, with the database that its tests share.
+var shared struct {
 	once   sync.Once
 	err    error
-	dir    string
-	pg     *embedded.Server
-	shared *Database
+	server *Server
 }
 
 // Main runs a package's tests and stops their server afterwards. Every package that uses New needs it:
@@ -46,95 +38,22 @@ var server struct {
 //	func TestMain(m *testing.M) { dbtest.Main(m) }
 func Main(m *testing.M) {
 	code := m.Run()
-	if err := stop(); err != nil {
+	if err := Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "dbtest:", err)
 		code = 1
 	}
 	os.Exit(code)
 }
 
-func stop() error {
-	if server.shared != nil {
-		server.shared.DB.Close()
-	}
-	if server.pg != nil {
-		if err := server.pg.Stop(context.Background()); err != nil {
-			return err
-		}
-	}
-	if server.dir == "" {
-		return nil
-	}
-	return os.RemoveAll(server.dir)
-}
-
-const (
-	sharedName   = "app"
-	templateName = "app_template"
-)
-
-func start() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	var err error
-	// Not t.TempDir: when the tests run as root, Postgres runs as another user, who must get there.
-	if server.dir, err = os.MkdirTemp("", "dbtest"); err != nil {
-		return err
-	}
-	if err := os.Chmod(server.dir, 0o755); err != nil {
-		return err
-	}
-	server.pg, err = embedded.Start(ctx, embedded.Options{
-		DataDir: filepath.Join(server.dir, "data"), BinDir: os.Getenv("POSTGRES_BIN"), Log: io.Discard, Fast: true,
-		Settings: map[string]string{"max_connections": "300"},
-	})
-	if err != nil {
-		return fmt.Errorf("no Postgres for the tests (on Debian: apt-get install postgresql): %w", err)
-	}
-	if err := migrate.Cluster(ctx, url("postgres"), templateName); err != nil {
-		return err
-	}
-	if err := migrate.Up(ctx, url("app_owner")(templateName), io.Discard); err != nil {
-		return err
-	}
-	if err := clone(ctx, sharedName); err != nil {
-		return err
-	}
-	server.shared, err = open(ctx, sharedName)
-	return err
-}
-
-func url(role string) func(database string) string {
-	return func(database string) string { return server.pg.URL(role, database) }
-}
-
-// clone makes a database from the migrated template. What a database grants is not copied with it.
-func clone(ctx context.Context, name string) error {
-	conn, err := pgx.Connect(ctx, url("postgres")("postgres"))
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, fmt.Sprintf("CREATE DATABASE %s OWNER app_owner TEMPLATE %s", pgx.Identifier{name}.Sanitize(), templateName)); err != nil {
-		return err
-	}
-	return migrate.Cluster(ctx, url("postgres"), name)
-}
+// Stop stops the server that the tests of this process share, for a package that cannot leave its TestMain to Main.
+func Stop() error { return shared.server.stop() }
 
 // Database is a migrated database of the tests' server.
 type Database struct {
-	DB   *db.DB
-	Name string
-	Key  []byte // the seal key that it was opened with
-}
-
-func open(ctx context.Context, name string) (*Database, error) {
-	d := &Database{Name: name, Key: bytes.Repeat([]byte{7}, 32)}
-	var err error
-	if d.DB, err = d.Open(ctx, d.Key); err != nil {
-		return nil, err
-	}
-	return d, nil
+	DB     *db.DB
+	Name   string
+	Key    []byte // the seal key that it was opened with
+	server *Server
 }
 
 // Open opens the database another time, with the given seal keys, newest first.
@@ -151,7 +70,7 @@ func (d *Database) Open(ctx context.Context, keys ...[]byte) (*db.DB, error) {
 }
 
 // URL is the connection string of a role: one of ours, or postgres for what only a superuser sees.
-func (d *Database) URL(role string) string { return url(role)(d.Name) }
+func (d *Database) URL(role string) string { return d.server.pg.URL(role, d.Name) }
 
 // Connect opens a plain connection as a role, closed at the end of the test.
 func (d *Database) Connect(t testing.TB, role string) *pgx.Conn {
@@ -167,22 +86,21 @@ func (d *Database) Connect(t testing.TB, role string) *pgx.Conn {
 // New is the database that the tests of this process share.
 func New(t testing.TB) *Database {
 	t.Helper()
-	server.once.Do(func() { server.err = start() })
-	if server.err != nil {
-		t.Fatal(server.err)
+	shared.once.Do(func() { shared.server, shared.err = start() })
+	if shared.err != nil {
+		t.Fatal(shared.err)
 	}
-	return server.shared
+	return shared.server.Database
 }
 
 // Own is a database of this test's own, for what concerns a whole database.
 func Own(t testing.TB) *Database {
 	t.Helper()
-	New(t)
-	name := "own_" + strings.ToLower(rand.Text())
-	if err := clone(t.Context(), name); err != nil {
+	server, name := New(t).server, "own_"+strings.ToLower(rand.Text())
+	if err := server.clone(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
-	d, err := open(t.Context(), name)
+	d, err := server.open(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}

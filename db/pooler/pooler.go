@@ -33,6 +33,7 @@ const port = 6432
 type Pooler struct {
 	dir     string // its socket, configuration and log; private to the account that runs it
 	process *child.Process
+	again   func(context.Context) error // runs it once more, as it was
 }
 
 // Start runs PgBouncer before the server that direct leads to, which must be on a Unix socket and ask for no password. The
@@ -51,7 +52,8 @@ func Start(ctx context.Context, direct string, roles []string, settings map[stri
 	if p.dir, err = os.MkdirTemp("", "pooler"); err != nil { // of mode 0700: whoever may enter is trusted
 		return nil, fmt.Errorf("pooler: %w", err)
 	}
-	if err := p.run(ctx, program, server, roles, settings); err != nil {
+	p.again = func(ctx context.Context) error { return p.run(ctx, program, server.Copy(), roles, settings) }
+	if err := p.again(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("pooler: %w", err), os.RemoveAll(p.dir))
 	}
 	return p, nil
@@ -172,6 +174,12 @@ func (p *Pooler) URL(direct string) string {
 	u.RawQuery = q.Encode()
 	return u.String()
 }
+
+// Down disconnects every client and ends PgBouncer, until Up.
+func (p *Pooler) Down() error { return p.end() }
+
+// Up runs PgBouncer again after Down, at the same address.
+func (p *Pooler) Up(ctx context.Context) error { return p.again(ctx) }
 
 // Stop disconnects every client, ends PgBouncer and removes what it has left.
 func (p *Pooler) Stop() error {

@@ -110,7 +110,7 @@ func (s *Site) front(d *db.DB, log *slog.Logger) (http.Handler, error) {
 // Browser is one browser without JavaScript: it keeps cookies and says where it comes from, as a browser does.
 type Browser struct {
 	t    testing.TB
-	site *Site
+	base string // the site's address
 	http *http.Client
 	at   string // address of the last page
 }
@@ -118,11 +118,17 @@ type Browser struct {
 // Browser opens a new one.
 func (s *Site) Browser(t testing.TB) *Browser {
 	t.Helper()
+	return Open(t, s.URL)
+}
+
+// Open opens a browser for a site that runs elsewhere, at an address like http://localhost:8080.
+func Open(t testing.TB, base string) *Browser {
+	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Browser{t: t, site: s, http: &http.Client{Jar: jar}}
+	return &Browser{t: t, base: base, http: &http.Client{Jar: jar}}
 }
 
 // Page is an answer.
@@ -213,13 +219,13 @@ func (b *Browser) SignInFrom(path, person string) *Page {
 		b.t.Fatalf("no hosted page at %s: %s", hosted.URL, hosted.Body)
 	}
 	b.at = hosted.URL.String()
-	return b.Post(b.site.Sandbox.URL()+"/sign-in", url.Values{"redirect_url": {redirect}, "user_id": {person}})
+	return b.Post(hosted.URL.Scheme+"://"+hosted.URL.Host+"/sign-in", url.Values{"redirect_url": {redirect}, "user_id": {person}})
 }
 
 // Cookie is the value of one of the site's cookies.
 func (b *Browser) Cookie(name string) string {
 	b.t.Helper()
-	u, err := url.Parse(b.site.URL)
+	u, err := url.Parse(b.base)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -234,7 +240,7 @@ func (b *Browser) Cookie(name string) string {
 // SetCookie plants a cookie of the site.
 func (b *Browser) SetCookie(name, value string) {
 	b.t.Helper()
-	u, err := url.Parse(b.site.URL)
+	u, err := url.Parse(b.base)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -251,7 +257,7 @@ func (b *Browser) Do(r *http.Request) *Page { return b.do(r) }
 
 func (b *Browser) address(path string) string {
 	if strings.HasPrefix(path, "/") {
-		return b.site.URL + path
+		return b.base + path
 	}
 	return path
 }
