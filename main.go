@@ -27,6 +27,7 @@ import (
 	"upwork-ai-agent/db"
 	"upwork-ai-agent/db/demo"
 	"upwork-ai-agent/db/embedded"
+	"upwork-ai-agent/db/isolation"
 	"upwork-ai-agent/db/migrate"
 	"upwork-ai-agent/web"
 )
@@ -46,6 +47,7 @@ func commands() []command {
 		{"migrate", "", "bring the database up to date", migrateUp},
 		{"demo", "", "load the two demo organizations, unless they are there", loadDemo},
 		{"doctor", "[--json]", "look at roles, tables, policies, grants, indexes, pooler and clocks, and say how to mend what is wrong", doctor},
+		{"why", "--tenant T --member M --table T --id ID …", "say what lets a member select, insert, update or delete (--operation) a row, and what does not; [--json]", why},
 		{"db bootstrap", "", "print the SQL that a database administrator runs once on a server of your own", bootstrap},
 		{"db url", "--role ROLE", "print the connection string of a role of the running embedded Postgres", databaseURL},
 		{"health", "", "ask the app that runs on this machine whether it is well; for health checks", health},
@@ -464,6 +466,41 @@ func doctor(ctx context.Context, rt *runtime, args []string) error {
 		return err
 	}
 	return errSaid
+}
+
+func why(ctx context.Context, rt *runtime, args []string) error {
+	var q isolation.Question
+	var asJSON bool
+	err := parse("why", args, func(f *flag.FlagSet) {
+		f.StringVar(&q.Tenant, "tenant", "", "")
+		f.StringVar(&q.Member, "member", "", "")
+		f.StringVar(&q.Table, "table", "", "")
+		f.StringVar(&q.ID, "id", "", "")
+		f.StringVar(&q.Operation, "operation", "select", "")
+		f.BoolVar(&asJSON, "json", false, "")
+	})
+	if err != nil {
+		return err
+	}
+	o, stop, err := rt.existing(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	d, err := db.Open(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	answer, err := isolation.Why(ctx, d, q)
+	var bad *isolation.BadQuestion
+	if errors.As(err, &bad) {
+		return usageError("--" + bad.Error() + ".")
+	}
+	if err != nil {
+		return err
+	}
+	return rt.show(answer, asJSON)
 }
 
 // show prints what a command has found out, for a person or as JSON.

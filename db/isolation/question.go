@@ -1,6 +1,11 @@
 package isolation
 
-import "github.com/google/uuid"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+)
 
 // Question is what an operator asks of one row: why can this member not do that with it? The fields are as a person types
 // them; Why says which of them it does not understand.
@@ -36,7 +41,7 @@ const (
 
 // Step is one thing that decides, in the order in which it does.
 type Step struct {
-	Name       string  `json:"name"` // registry, place, fence, gate, member, grant, policy, row, trial, app
+	Name       string  `json:"name"` // registry, place, fence, state, gate, member, directory, grant, policy, row, trial, app
 	Outcome    Outcome `json:"outcome"`
 	Detail     string  `json:"detail"`               // one sentence; never what the row contains
 	Expression string  `json:"expression,omitempty"` // of a policy, or the statement that was tried
@@ -50,4 +55,17 @@ type Answer struct {
 	Decider  string    `json:"decider"` // the name of the first step that refuses; empty when none does
 	Verdict  string    `json:"verdict"` // one sentence
 	Steps    []Step    `json:"steps"`
+}
+
+// String is the verdict, and a line a step.
+func (a Answer) String() string {
+	var b strings.Builder
+	b.WriteString(a.Verdict + "\n")
+	for n, s := range a.Steps {
+		fmt.Fprintf(&b, "\n%3d. %-10s %-8s %s", n+1, s.Name, s.Outcome, s.Detail)
+		if s.Expression != "" {
+			fmt.Fprintf(&b, "\n     %19s %s", "", s.Expression)
+		}
+	}
+	return b.String()
 }

@@ -124,7 +124,7 @@ func (e *examination) fences(ctx context.Context, where string) (Findings, error
 	if err := sealed.AtFence(ctx, e.DB, where, "SELECT to_regclass('app.fence') IS NOT NULL AS is", &there); err != nil || !there[0].Is {
 		return nil, err // which migrations has said
 	}
-	fences, err := sealed.Fences(ctx, e.DB, where)
+	fences, err := sealed.Fences(ctx, e.DB, where, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -20,13 +20,15 @@ type Fence struct {
 	Opens bool // one of the configured keys made one of its seals
 }
 
-// Fences lists the fence of a place.
-func Fences(ctx context.Context, d *DB, name string) ([]Fence, error) {
+// Fences lists the fence of a place: that of every tenant, or of one.
+func Fences(ctx context.Context, d *DB, name string, only *uuid.UUID) ([]Fence, error) {
 	var rows []struct {
 		fenceRow
 		State place.State `db:"state"`
 	}
-	if err := AtFence(ctx, d, name, `SELECT tenant_id, epoch, seal, next_seal, state FROM app.fence ORDER BY tenant_id`, &rows); err != nil {
+	if err := AtFence(ctx, d, name, `
+		SELECT tenant_id, epoch, seal, next_seal, state FROM app.fence
+		WHERE $1::uuid IS NULL OR tenant_id = $1 ORDER BY tenant_id`, &rows, only); err != nil {
 		return nil, err
 	}
 	all := make([]Fence, len(rows))
@@ -66,4 +68,16 @@ func PoolerVersion(ctx context.Context, d *DB, name string) (version string, kno
 	defer conn.Close(context.WithoutCancel(ctx))
 	err = conn.QueryRow(ctx, "SHOW VERSION").Scan(&version)
 	return version, err == nil
+}
+
+// HomeOf is where a tenant's rows live; place.ErrUnknown when its place or isolation model is none of ours.
+func HomeOf(ctx context.Context, d *DB, t place.Tenant) (place.Home, error) {
+	home, err := d.drivers.Home(ctx, t)
+	if err != nil {
+		return place.Home{}, err
+	}
+	if _, ok := d.tenant[home.Place]; !ok {
+		return place.Home{}, place.ErrUnknown
+	}
+	return home, nil
 }
