@@ -24,6 +24,7 @@ import (
 	"upwork-ai-agent/app/config"
 	"upwork-ai-agent/app/local"
 	"upwork-ai-agent/app/metric"
+	"upwork-ai-agent/app/trace"
 	"upwork-ai-agent/db"
 	"upwork-ai-agent/db/demo"
 	"upwork-ai-agent/db/embedded"
@@ -202,13 +203,20 @@ func serve(ctx context.Context, rt *runtime, args []string) error {
 		return err
 	}
 	defer closeClerk()
+	spans := &trace.Sender{}
+	if rt.config.Traces {
+		if spans, err = trace.Start(ctx, version, log); err != nil {
+			return err
+		}
+	}
+	defer spans.Close()
 	sessionKeys, err := rt.keys("session.key", rt.config.SessionKeys)
 	if err != nil {
 		return err
 	}
 	front, err := web.New(web.Options{
 		DB: d, Clerk: client, Organizations: app.NewOrganizations(d, client, log), SessionKeys: sessionKeys,
-		Operators: rt.operators(), BaseURL: rt.config.BaseURL, Sandbox: rt.config.Sandbox(), Log: log, Metrics: page,
+		Operators: rt.operators(), BaseURL: rt.config.BaseURL, Sandbox: rt.config.Sandbox(), Log: log, Metrics: page, Tracer: spans.Tracer,
 	})
 	if err != nil {
 		return err

@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -17,6 +19,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
 )
 
 // TestMain is the program itself when a test starts it as one.
@@ -293,6 +299,81 @@ func TestTheMetricsPageNamesNoTenantAndNoPerson(t *testing.T) {
 	}
 	if elsewhere, err := http.Get("http://127.0.0.1:" + port + "/metrics"); err != nil || elsewhere.StatusCode != http.StatusNotFound {
 		t.Errorf("the app's own address has the page: %v", err)
+	}
+}
+
+// collector stands in for an OpenTelemetry collector: it decodes what it gets.
+type collector struct {
+	*httptest.Server
+	got chan *tracepb.ResourceSpans
+}
+
+func newCollector(t *testing.T) *collector {
+	t.Helper()
+	c := &collector{got: make(chan *tracepb.ResourceSpans, 100)}
+	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		var request coltracepb.ExportTraceServiceRequest
+		if err != nil || r.URL.Path != "/v1/traces" || r.Header.Get("Content-Type") != "application/x-protobuf" || proto.Unmarshal(body, &request) != nil {
+			t.Errorf("%s %s of %s: %v", r.Method, r.URL.Path, r.Header.Get("Content-Type"), err)
+		}
+		for _, spans := range request.ResourceSpans {
+			c.got <- spans
+		}
+	}))
+	t.Cleanup(c.Close)
+	return c
+}
+
+func TestTracesGoToTheCollectorAndTheLastOnesToo(t *testing.T) {
+	t.Parallel()
+	c := newCollector(t)
+	dir, port := place(t)
+	// Nothing is sent before the end: what arrives has been sent by it.
+	p := serveIn(t, dir, port, "OTEL_EXPORTER_OTLP_ENDPOINT="+c.URL, "OTEL_BSP_SCHEDULE_DELAY=600000", "OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test")
+	fetch(t, signedIn(t, port), "http://localhost:"+port+"/jobs")
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Wait(); err != nil {
+		t.Fatalf("after SIGTERM: %v: %s", err, p.err)
+	}
+	close(c.got)
+	names, traces := map[string]int{}, map[string]bool{}
+	for resource := range c.got {
+		about := fmt.Sprint(resource.Resource.Attributes)
+		for _, want := range []string{`"upwork-ai-agent"`, `"unreleased"`, `"deployment.environment.name"`, `"opentelemetry"`} {
+			if !strings.Contains(about, want) {
+				t.Errorf("the spans do not say %s: %s", want, about)
+			}
+		}
+		for _, scope := range resource.ScopeSpans {
+			for _, span := range scope.Spans {
+				names[span.Name]++
+				traces[string(span.TraceId)] = true
+			}
+		}
+	}
+	if names["GET /jobs"] == 0 || names["db view"] == 0 || names["db peek"] == 0 || len(traces) < 3 {
+		t.Errorf("%d traces of %v", len(traces), names)
+	}
+}
+
+func TestACollectorThatIsAwayHoldsUpNothing(t *testing.T) {
+	t.Parallel()
+	c := newCollector(t)
+	c.Close()
+	dir, port := place(t)
+	p := serveIn(t, dir, port, "OTEL_EXPORTER_OTLP_ENDPOINT="+c.URL, "OTEL_EXPORTER_OTLP_TIMEOUT=500")
+	if page, _ := fetch(t, signedIn(t, port), "http://localhost:"+port+"/jobs"); !strings.Contains(page, `<li class="row">`) {
+		t.Error("no jobs")
+	}
+	start := time.Now()
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Wait(); err != nil || time.Since(start) > 10*time.Second || !strings.Contains(p.err.String(), `"msg":"traces"`) {
+		t.Errorf("it ended after %v with %v: %s", time.Since(start), err, p.err)
 	}
 }
 

@@ -56,19 +56,20 @@ func (s *Server) observed(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := next(c); err != nil {
 			c.Error(err) // answers it, so that the status is known
 		}
-		took := time.Since(start)
-		s.meter.observe(s.pattern(c), c.Request().Method, c.Response().Status, took)
-		s.log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request", s.line(c, took)...)
+		took, route, verb := time.Since(start), s.pattern(c), method(c.Request().Method)
+		name(c, verb, route)
+		s.meter.observe(route, verb, c.Response().Status, took)
+		s.log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request", line(c, verb, route, took)...)
 		return nil
 	}
 }
 
-func (s *Server) line(c echo.Context, took time.Duration) []slog.Attr {
+func line(c echo.Context, verb, route string, took time.Duration) []slog.Attr {
 	member, _ := c.Get("member").(string)
 	tenant, _ := c.Get("tenant").(string)
 	return []slog.Attr{
-		slog.String("request_id", requestID(c)), slog.String("method", method(c.Request().Method)),
-		slog.String("route", s.pattern(c)), slog.Int("status", c.Response().Status),
+		slog.String("request_id", requestID(c)), slog.String("method", verb),
+		slog.String("route", route), slog.Int("status", c.Response().Status),
 		slog.Float64("took_ms", float64(took.Microseconds())/1000), slog.Int64("bytes", c.Response().Size),
 		slog.String("tenant", tenant), slog.String("member", member),
 	}
@@ -128,7 +129,7 @@ func newMeter(r prometheus.Registerer) (*meter, error) {
 }
 
 func (m *meter) observe(route, verb string, status int, took time.Duration) {
-	m.requests.WithLabelValues(route, method(verb), strconv.Itoa(status/100)+"xx").Observe(took.Seconds())
+	m.requests.WithLabelValues(route, verb, strconv.Itoa(status/100)+"xx").Observe(took.Seconds())
 }
 
 // method is a method of a request, or "other": a client can send any word.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"upwork-ai-agent/app"
 	"upwork-ai-agent/app/clerk"
@@ -32,6 +33,7 @@ type Options struct {
 	Sandbox       bool     // Clerk is the stand-in: every page says so
 	Log           *slog.Logger
 	Metrics       prometheus.Registerer // where requests are counted; may be nil
+	Tracer        trace.Tracer          // makes a span of each request; nil: nobody records
 }
 
 // Server is the front.
@@ -66,6 +68,7 @@ func New(o Options) (*Server, error) {
 	// The chain, outermost first.
 	s.echo.Use(
 		s.identify,            // a request id, in the context, the answer and every log line
+		traced(o.Tracer),      // a span, where somebody records
 		s.observed,            // one line a request, and counted
 		s.recovered,           // a panic is a 500, after its transaction was rolled back
 		harden,                // headers of every answer

@@ -22,6 +22,8 @@ type Config struct {
 	MetricsAddr string // host:port of the metrics page; empty: off
 	MetricsSet  bool   // somebody chose it: then it must work
 
+	Traces bool // there is a collector for them; OpenTelemetry's SDK reads its variables itself
+
 	PostgresBin string // directory of Postgres binaries; empty: search
 	OwnerURL    string // of app_owner, for migrations; empty: there is nothing to migrate with
 	TenantURL   string // of app_tenant; empty: the embedded Postgres
@@ -61,6 +63,7 @@ var Variables = []Variable{
 	{"ADDR", "127.0.0.1:8080", "host:port to listen on", setAddr},
 	{"BASE_URL", "http://localhost and ADDR's port", "the address that browsers see", setBaseURL},
 	{"METRICS_ADDR", "127.0.0.1:9090", "host:port of the metrics page, or off", setMetricsAddr},
+	{"OTEL_EXPORTER_OTLP_ENDPOINT", "no traces", "OpenTelemetry collector that traces go to, by OTLP over HTTP; the SDK's other OTEL_ variables hold too", func(c *Config, v string) error { c.Traces = true; return webURL(v) }},
 	{"DATA_DIR", "the user's data directory", "embedded Postgres, generated keys, the sandbox's state", setDataDir},
 	{"POSTGRES_BIN", "searched for", "directory with initdb and postgres for the embedded Postgres", func(c *Config, v string) error { c.PostgresBin = v; return absolute(v) }},
 	{"DATABASE_URL", "the embedded Postgres", "logs in as app_owner, for migrations only", func(c *Config, v string) error { c.OwnerURL = v; return postgresURL(v) }},

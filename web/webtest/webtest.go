@@ -19,6 +19,8 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/prometheus/client_golang/prometheus"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"upwork-ai-agent/app"
 	"upwork-ai-agent/app/clerk"
@@ -36,6 +38,7 @@ type Site struct {
 	Sandbox *sandbox.Server
 	Log     *Log
 	Metrics *prometheus.Registry
+	Spans   *tracetest.InMemoryExporter
 }
 
 // Log keeps what the app logs.
@@ -72,7 +75,7 @@ func Start(t testing.TB, d *dbtest.Database, seed sandbox.Seed) *Site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Site{Database: d, URL: "http://localhost:" + port, Log: &Log{}, Metrics: prometheus.NewRegistry()}
+	s := &Site{Database: d, URL: "http://localhost:" + port, Log: &Log{}, Metrics: prometheus.NewRegistry(), Spans: tracetest.NewInMemoryExporter()}
 	log := slog.New(slog.NewJSONHandler(s.Log, nil))
 	s.Sandbox, err = sandbox.Start(sandbox.Options{AppOrigin: s.URL, Seed: seed, Log: log})
 	if err != nil {
@@ -104,7 +107,8 @@ func (s *Site) front(d *db.DB, log *slog.Logger) (http.Handler, error) {
 		return nil, err
 	}
 	return web.New(web.Options{DB: d, Clerk: client, Organizations: app.NewOrganizations(d, client, log),
-		SessionKeys: [][]byte{bytes.Repeat([]byte{1}, 32)}, Operators: []string{Operator}, BaseURL: base, Sandbox: true, Log: log, Metrics: s.Metrics})
+		SessionKeys: [][]byte{bytes.Repeat([]byte{1}, 32)}, Operators: []string{Operator}, BaseURL: base, Sandbox: true, Log: log,
+		Metrics: s.Metrics, Tracer: sdk.NewTracerProvider(sdk.WithSyncer(s.Spans)).Tracer("test")})
 }
 
 // Browser is one browser without JavaScript: it keeps cookies and says where it comes from, as a browser does.

@@ -68,7 +68,10 @@ const insertAudit = `
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 
 // execAll sends statements with their audit row behind them, and counts.
-func execAll(ctx context.Context, tx pgx.Tx, b *pgx.Batch, statements []Statement, event string) error {
+func execAll(ctx context.Context, tx pgx.Tx, b *pgx.Batch, statements []Statement, event string) (err error) {
+	way := depart(ctx, "change")
+	way.carries(len(statements), func(i int) string { return statements[i].name })
+	defer func() { way.arrive(err) }()
 	results := tx.SendBatch(ctx, b)
 	affected := make([]int64, len(statements))
 	for i := range statements {

@@ -48,11 +48,14 @@ func (d *DB) Control(ctx context.Context, fn func(*ControlTx) error) (err error)
 	return commit(ctx, tx.plane)
 }
 
-func (d *DB) beginControl(ctx context.Context) (*pgxpool.Conn, pgx.Tx, error) {
+func (d *DB) beginControl(ctx context.Context) (_ *pgxpool.Conn, _ pgx.Tx, err error) {
+	way := depart(ctx, "begin")
+	defer func() { way.arrive(err) }()
 	conn, err := acquire(ctx, d.control)
 	if err != nil {
 		return nil, nil, err
 	}
+	way.connected()
 	tx, err := conn.BeginTx(ctx, writing)
 	if err != nil {
 		settle(conn, err)
@@ -74,7 +77,10 @@ func Peek[T any](ctx context.Context, d *DB, name, sql string, into *T, args ...
 	if isInWrite(ctx) {
 		return ErrNested
 	}
+	way := depart(ctx, "peek")
+	way.carries(1, func(int) string { return name })
 	all, err := query[T](ctx, d.control, sql, args)
+	way.arrive(err)
 	if err == nil && len(all) == 0 {
 		err = ErrNotFound
 	}
@@ -92,10 +98,13 @@ func ControlList[T any](ctx context.Context, t *ControlTx, name, sql string, int
 		return err
 	}
 	defer release()
+	way := depart(ctx, "control")
+	way.carries(1, func(int) string { return name })
 	rows, err := t.plane.Query(ctx, sql, args...)
 	if err == nil {
 		*into, err = pgx.CollectRows(rows, pgx.RowToStructByName[T])
 	}
+	way.arrive(err)
 	if err != nil {
 		return t.stay.fail(fmt.Errorf("%s: %w", name, classify(err)))
 	}

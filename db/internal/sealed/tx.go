@@ -90,7 +90,9 @@ const commitTimeout = 10 * time.Second
 
 // commit ends tx. Once COMMIT is under way it is not cancelled with its request: cutting it off would leave its outcome
 // unknown.
-func commit(ctx context.Context, tx pgx.Tx) error {
+func commit(ctx context.Context, tx pgx.Tx) (err error) {
+	way := depart(ctx, "commit")
+	defer func() { way.arrive(err) }()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -119,17 +121,21 @@ func (t *Tx) begin(ctx context.Context, first *reading) error {
 }
 
 // open sends BEGIN, the gate, the actor row and first, and judges.
-func (t *Tx) open(ctx context.Context, first *reading) error {
+func (t *Tx) open(ctx context.Context, first *reading) (err error) {
+	way := depart(ctx, "begin")
+	defer func() { way.arrive(err) }()
 	a := t.admit.actor
 	conn, home, err := t.store.connect(ctx, a.tenant)
 	if err != nil {
 		return homeless(err)
 	}
+	way.connected()
 	b := &pgx.Batch{}
 	b.BeginTx(writing)
 	t.store.open(b, a.tenant, home, false)
 	t.admit.queueActor(b)
 	if first != nil {
+		way.carries(1, func(int) string { return first.name })
 		b.Queue(first.sql, first.args...).Query(func(rows pgx.Rows) error {
 			if t.mayWrite() != nil {
 				return nil // whatever was found is nothing to this actor
@@ -227,7 +233,7 @@ func FindAll[T any](ctx context.Context, t *Tx, name, sql string, into *[]T, arg
 		return err
 	}
 	defer release()
-	r := &reading{sql: sql, args: append([]any{t.Tenant()}, args...), scan: func(rows pgx.Rows) (err error) {
+	r := &reading{name: name, sql: sql, args: append([]any{t.Tenant()}, args...), scan: func(rows pgx.Rows) (err error) {
 		*into, err = pgx.CollectRows(rows, pgx.RowToStructByName[T])
 		if err == nil && !rows.CommandTag().Select() {
 			err = ErrUnaudited
@@ -242,6 +248,7 @@ func FindAll[T any](ctx context.Context, t *Tx, name, sql string, into *[]T, arg
 
 // reading is one statement that reads.
 type reading struct {
+	name string
 	sql  string
 	args []any
 	scan func(pgx.Rows) error
@@ -252,9 +259,12 @@ func (t *Tx) read(ctx context.Context, r *reading) error {
 	if t.inner == nil {
 		return t.begin(ctx, r)
 	}
+	way := depart(ctx, "find")
+	way.carries(1, func(int) string { return r.name })
 	rows, err := t.inner.Query(t.counted(ctx), r.sql, r.args...)
 	if err == nil {
 		err = r.scan(rows)
 	}
+	way.arrive(err)
 	return classify(err)
 }

@@ -93,10 +93,14 @@ func (v *View) Tenant() uuid.UUID {
 
 func (v *View) send(ctx context.Context, queue []queued) error {
 	t := v.entry.actor.tenant
+	way := depart(ctx, "view")
+	way.carries(len(queue), func(i int) string { return queue[i].name })
 	conn, home, err := v.store.connect(ctx, t)
 	if err != nil {
+		way.arrive(err)
 		return homeless(err)
 	}
+	way.connected()
 	b := &pgx.Batch{}
 	v.store.open(b, t, home, true)
 	v.entry.queueMember(b)
@@ -108,6 +112,7 @@ func (v *View) send(ctx context.Context, queue []queued) error {
 		err = v.reason(ctx, conn, home)
 	}
 	settle(conn, err)
+	way.arrive(err)
 	if err != nil {
 		return fmt.Errorf("view of %d queries%s: %w", len(queue), names(queue), classify(err))
 	}
