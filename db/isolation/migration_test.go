@@ -112,9 +112,14 @@ func TestEveryMigrationHasADownBlock(t *testing.T) {
 
 func TestSeveralMigratorsOfAnEmptyDatabaseTakeTurns(t *testing.T) {
 	t.Parallel()
-	whole := scan[string](t, dbtest.New(t).Connect(t, "postgres"), everything)
+	shared := dbtest.New(t)
+	whole := scan[string](t, shared.Connect(t, "postgres"), everything)
 	url := func(role string) func(string) string {
-		return func(name string) string { return (&dbtest.Database{Name: name}).URL(role) }
+		return func(name string) string {
+			other := *shared
+			other.Name = name
+			return other.URL(role)
+		}
 	}
 	name := "empty_" + strings.ToLower(rand.Text())
 	if err := migrate.Cluster(t.Context(), url("postgres"), name); err != nil {

@@ -70,7 +70,8 @@ var waysAround = []check{
 		UNION ALL
 		-- For the transaction only: what is set for a session, the next client of a pooler finds.
 		SELECT 'function app.set_tenant(uuid,text)', 'it does not say what the gate must say'
-		WHERE NOT coalesce((SELECT regexp_replace(f.prosrc, '\s+', ' ', 'g') FROM pg_proc f WHERE f.oid = to_regprocedure('app.set_tenant(uuid,text)'))
+		WHERE NOT coalesce((SELECT regexp_replace(f.prosrc, '\s+', ' ', 'g') FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace
+		    WHERE n.nspname = 'app' AND f.proname = 'set_tenant' AND oidvectortypes(f.proargtypes) = 'uuid, text')
 		  = ' SELECT set_config(''app.tenant_id'', tenant::text, true) || set_config(''app.tenant_token'', token, true)'
 		    || ' || set_config(''app.tenant_at'', now()::text, true) || pg_advisory_xact_lock_shared(hashtextextended(tenant::text, 0))::text ', false)
 		UNION ALL
