@@ -18,7 +18,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/labstack/echo/v4"
-	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 
 	"upwork-ai-agent/app/clerk/sandbox"
 	"upwork-ai-agent/db"
@@ -83,7 +82,7 @@ func pool(b *testing.B, url string) *pgxpool.Pool {
 	c.ConnConfig.RuntimeParams["jit"] = "off"
 	c.ConnConfig.RuntimeParams["max_parallel_workers_per_gather"] = "0"
 	c.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
-	c.AfterConnect = func(_ context.Context, conn *pgx.Conn) error { pgxuuid.Register(conn.TypeMap()); return nil }
+	c.AfterConnect = func(_ context.Context, conn *pgx.Conn) error { sealed.RegisterUUID(conn.TypeMap()); return nil }
 	p, err := pgxpool.NewWithConfig(b.Context(), c)
 	if err != nil {
 		b.Fatal(err)

@@ -14,7 +14,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 
 	"upwork-ai-agent/db/internal/tally"
 	"upwork-ai-agent/db/place"
@@ -73,8 +72,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 func newPool(ctx context.Context, c *pgxpool.Config) (*pgxpool.Pool, error) {
 	c.ShouldPing = mustPing
 	c.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
-		// Else every id goes through database/sql's interfaces, as text: a sixth of what a View costs the application.
-		pgxuuid.Register(conn.TypeMap())
+		RegisterUUID(conn.TypeMap())
 		return nil
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, c)
