@@ -30,6 +30,36 @@ func List(v *db.View, since time.Time, into *[]Alert) {
 		ORDER BY a.created_at DESC, a.id DESC LIMIT 50`, into, since)
 }
 
+// Raise raises an alert of count attempts, unless one waits to be seen already or the last one is less than an hour old.
+// Only the worker may. It tells when the oldest alert was raised that waits to be seen, if there is one, and whether that
+// is new.
+func Raise(ctx context.Context, tx *db.Tx, count int64) (at *time.Time, raised bool, err error) {
+	var known []struct {
+		Waits bool      `db:"waits"`
+		At    time.Time `db:"created_at"`
+	}
+	err = sealed.FindAll(ctx, tx, "alert.known", `
+		SELECT seen_at IS NULL AS waits, created_at FROM alerts
+		WHERE tenant_id = $1 AND (seen_at IS NULL OR created_at > now() - interval '1 hour')
+		ORDER BY seen_at IS NULL DESC, created_at LIMIT 1`, &known)
+	if err != nil {
+		return nil, false, err
+	}
+	if len(known) > 0 {
+		if known[0].Waits {
+			at = &known[0].At
+		}
+		return at, false, nil
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, false, err
+	}
+	now := time.Now()
+	return &now, true, sealed.Change(ctx, tx, sealed.Event{Name: "isolation.alert", Entity: "organization", ID: tx.Tenant(), Detail: map[string]any{"attempts": count}},
+		sealed.Exec("alert.raise", `INSERT INTO alerts (tenant_id, id, kind, count, created_at) VALUES ($1, $2, 'attempts', $3, $4)`, id, count, now))
+}
+
 // See marks every alert as seen by the member of tx, and tells how many that were. When there was none, nothing is
 // written.
 func See(ctx context.Context, tx *db.Tx) (int, error) {

@@ -46,9 +46,9 @@ func Registered(ctx context.Context, t *sealed.ControlTx, ids []uuid.UUID) (map[
 
 // Size is how much a tenant keeps.
 type Size struct {
-	Members int64
-	Rows    int64
-	Bytes   int64 // of the rows, without indexes
+	Members int64 `db:"members"`
+	Rows    int64 `db:"rows"`
+	Bytes   int64 `db:"bytes"` // of the rows, without indexes
 }
 
 // DueForCare lists the tenants that the worker has not visited for a day, longest ago first.

@@ -3,6 +3,7 @@ package sealed
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -66,6 +67,45 @@ func Change(ctx context.Context, t *Tx, e Event, statements ...Statement) error 
 const insertAudit = `
 	INSERT INTO analytics (tenant_id, id, event, actor_id, entity, entity_id, request_id, detail)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+
+// Past is an Event that happened outside the transaction that records it, and that may be recorded more than once.
+type Past struct {
+	Event
+	Key       uuid.UUID // of the audit row: one that is there already stays as it is
+	At        time.Time
+	Person    string // Clerk user id of a member of this tenant; empty or anybody else: no actor
+	RequestID string
+}
+
+// Recount is Change for what happened earlier. Only the worker may.
+func Recount(ctx context.Context, t *Tx, e Past, statements ...Statement) error {
+	release, err := t.hold()
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := t.begin(ctx, nil); err != nil {
+		return t.work.fail(err)
+	}
+	if !t.admit.actor.worker {
+		return t.work.fail(ErrForbidden)
+	}
+	b := &pgx.Batch{}
+	for _, s := range statements {
+		b.Queue(s.sql, append([]any{t.Tenant()}, s.args...)...)
+	}
+	b.Queue(insertPast, t.Tenant(), e.Key, e.Name, e.Person, e.Entity, nonZero(e.ID), e.RequestID, detail(e.Detail), e.At)
+	if err := execAll(t.counted(ctx), t.inner, b, statements, e.Name); err != nil {
+		return t.work.fail(err)
+	}
+	t.audited = true
+	return nil
+}
+
+const insertPast = `
+	INSERT INTO analytics (tenant_id, id, event, actor_id, entity, entity_id, request_id, detail, created_at)
+	VALUES ($1, $2, $3, (SELECT u.id FROM users u WHERE u.tenant_id = $1 AND u.clerk_id = $4), $5, $6, $7, $8, $9)
+	ON CONFLICT (tenant_id, id) DO NOTHING`
 
 // execAll sends statements with their audit row behind them, and counts.
 func execAll(ctx context.Context, tx pgx.Tx, b *pgx.Batch, statements []Statement, event string) (err error) {

@@ -111,6 +111,20 @@ func ControlList[T any](ctx context.Context, t *ControlTx, name, sql string, int
 	return nil
 }
 
+// Fenced reads as app_control in a place, outside a transaction: what is beside the fence there, for the control plane only.
+func Fenced[T any](ctx context.Context, d *DB, where, name, sql string, into *[]T, args ...any) error {
+	pool, err := d.fenceOf(where)
+	if err != nil {
+		return err
+	}
+	all, err := query[T](ctx, pool, sql, args)
+	if err != nil {
+		return fmt.Errorf("%s in %s: %w", name, where, err)
+	}
+	*into = all
+	return nil
+}
+
 // ControlGet reads one row of the control plane; ErrNotFound when there is none.
 func ControlGet[T any](ctx context.Context, t *ControlTx, name, sql string, into *T, args ...any) error {
 	var all []T

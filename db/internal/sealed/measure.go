@@ -77,6 +77,11 @@ func ControlRecord(ctx context.Context, t *ControlTx, statements ...Statement) e
 	return t.stay.fail(execAll(ctx, t.plane, b, statements, "a measurement"))
 }
 
+// ControlStore stores a measurement on the control plane and reads what the statement returns.
+func ControlStore[T any](ctx context.Context, t *ControlTx, name, sql string, into *[]T, args ...any) error {
+	return ControlList(ctx, t, name, sql, into, args...)
+}
+
 // Refill gives back what was drained and could not be stored.
 func Refill(d *DB, counts []tally.Count) {
 	if d.tally != nil {
