@@ -212,9 +212,16 @@ func (o *Organizations) Create(ctx context.Context, p control.Person, name strin
 	return t.ID, err
 }
 
-// OpenSession makes the server row of a new session.
-func (o *Organizations) OpenSession(ctx context.Context, sid control.SID, p control.Person, now time.Time) error {
-	return o.db.Control(ctx, func(tx *db.ControlTx) error { return control.SignIn(ctx, tx, sid, p, now) })
+// OpenSession makes the server row of a new session, and ends the one that the same browser had before, if any.
+func (o *Organizations) OpenSession(ctx context.Context, sid control.SID, before *control.SID, p control.Person, now time.Time) error {
+	return o.db.Control(ctx, func(tx *db.ControlTx) error {
+		if before != nil {
+			if err := control.Replace(ctx, tx, *before, p.ClerkUser); err != nil {
+				return err
+			}
+		}
+		return control.SignIn(ctx, tx, sid, p, now)
+	})
 }
 
 // CloseSession ends a session here, which holds at once, and then at Clerk, so that its hosted pages ask again. When Clerk

@@ -19,6 +19,7 @@ type Shell struct {
 	Section       string // which entry of the navigation is current: jobs, proposals, organization, organizations, one of the operator's, or empty
 	PersonName    string // empty: nobody is signed in
 	PersonEmail   string
+	Token         string    // of the session, for its forms
 	Tenant        uuid.UUID // zero: no organization is active
 	TenantName    string
 	Role          db.Role

@@ -104,9 +104,9 @@ func (m *markup) skills(skills []string) {
 func (m *markup) triageForm(r *job.Row, p *JobsPage) {
 	m.html(`<form method="post" action="/jobs/`)
 	m.id(r.ID)
-	m.html(`/triage"><input type="hidden" name="tenant" value="`)
-	m.id(p.Tenant)
-	m.html(`"><input type="hidden" name="return_to" value="`)
+	m.html(`/triage">`)
+	m.formFields(&p.Shell)
+	m.html(`<input type="hidden" name="return_to" value="`)
 	m.text(p.Return)
 	m.html(`">`)
 	if r.Triage == job.New {

@@ -42,7 +42,7 @@ var (
 func ptr[T any](v T) *T { return &v }
 
 func shell(title string) views.Shell {
-	return views.Shell{Title: title, Section: "jobs", PersonName: "Ana " + evil, PersonEmail: "ana@example.com" + evil, Tenant: one, TenantName: "Acme " + evil, Role: db.Owner, Administers: true, Alarm: true, Operator: true,
+	return views.Shell{Title: title, Section: "jobs", PersonName: "Ana " + evil, PersonEmail: "ana@example.com" + evil, Token: "token" + evil, Tenant: one, TenantName: "Acme " + evil, Role: db.Owner, Administers: true, Alarm: true, Operator: true,
 		Organizations: []control.Organization{{ID: one, Name: "Acme " + evil, Role: db.Owner, State: "active", LastUsed: ptr(now.Add(-time.Hour))}, {ID: two, Name: "Beta", Role: db.Viewer, State: "suspended"}},
 		Sandbox:       true, Message: "Done " + evil, Now: now, Return: "/jobs?q=" + evil}
 }
@@ -105,7 +105,7 @@ func pages() map[string]templ.Component {
 	hostile.URL, hostile.Triage = "javascript:alert(1)", job.New
 	return map[string]templ.Component{
 		"organizations":       views.Organizations(views.OrganizationsPage{Shell: shell("Organizations"), Search: evil, List: shell("").Organizations, Name: evil, Errors: views.Errors{"name": evil}}),
-		"organizations-none":  views.Organizations(views.OrganizationsPage{Shell: views.Shell{Title: "Organizations", PersonName: "Nina", Now: now}}),
+		"organizations-none":  views.Organizations(views.OrganizationsPage{Shell: views.Shell{Title: "Organizations", PersonName: "Nina", Token: "token" + evil, Now: now}}),
 		"jobs":                views.Jobs(jobsPage()),
 		"jobs-none":           views.Jobs(views.JobsPage{Shell: empty}),
 		"job":                 views.Job(views.JobPage{Shell: shell("Job"), Job: aJob(), CanWrite: true, Proposals: []proposal.Row{aProposal(proposal.Draft)}, Sightings: []job.Sighting{{Format: evil, Source: evil, Outcome: job.RowNew, At: now}}, Activity: []audit.Entry{{Event: "job.triaged", Actor: evil, Detail: map[string]any{"from": "new", "to": "skipped"}, CreatedAt: now}}}),
@@ -205,15 +205,25 @@ func TestEveryPageHasOneHeadingUniqueIDsAndLabels(t *testing.T) {
 	}
 }
 
-func TestEveryFormSaysForWhichOrganizationItWasDrawn(t *testing.T) {
+func TestEveryFormSaysForWhichOrganizationAndSessionItWasDrawn(t *testing.T) {
 	t.Parallel()
-	free := map[string]bool{"/sign-out": true, "/organizations/switch": true, "/organizations": true}
+	forms := 0
 	for name, component := range pages() {
-		parse(t, component).Find("form[method=post]").Each(func(_ int, s *goquery.Selection) {
-			if s.Find("input[name=tenant]").AttrOr("value", "") != one.String() && !free[s.AttrOr("action", "")] {
-				t.Errorf("%s: the form to %s does not", name, s.AttrOr("action", ""))
+		doc := parse(t, component)
+		ours := doc.Find("body").HasClass("operator") || name == "organizations-none" // of no organization
+		doc.Find("form[method=post]").Each(func(_ int, s *goquery.Selection) {
+			forms++
+			tenant, token := s.Find("input[type=hidden][name=tenant]"), s.Find("input[type=hidden][name=token]")
+			if tenant.Length() != 1 || token.Length() != 1 || tenant.AttrOr("value", "") != one.String() && !ours || token.AttrOr("value", "") != "token"+evil {
+				t.Errorf("%s: the form to %s does not: %q, %q", name, s.AttrOr("action", ""), tenant.AttrOr("value", ""), token.AttrOr("value", ""))
 			}
 		})
+		doc.Find("form:not([method=post]) input[name=token]").Each(func(_ int, s *goquery.Selection) {
+			t.Errorf("%s puts the token into an address", name)
+		})
+	}
+	if forms < 20 {
+		t.Errorf("only %d forms on all pages", forms)
 	}
 }
 

@@ -62,10 +62,11 @@ func TestEveryAnswerIsHardened(t *testing.T) {
 	}
 }
 
-// withoutRequestID is a page's body without the one thing that differs between two requests.
-func withoutRequestID(body string) string {
-	return regexp.MustCompile(`Request [A-Z0-9]{16}`).ReplaceAllString(body, "Request")
-}
+// drawnAnew are the two things that differ between any two answers: the request's id, and the mask over the form token.
+var drawnAnew = regexp.MustCompile(`Request [A-Z0-9]{16}|name="token" value="[A-Za-z0-9_-]{43}"`)
+
+// same is a page's body without them.
+func same(body string) string { return drawnAnew.ReplaceAllString(body, "") }
 
 func TestAForeignIDAndAMissingIDAreTheSameBytes(t *testing.T) {
 	t.Parallel()
@@ -91,7 +92,7 @@ func TestAForeignIDAndAMissingIDAreTheSameBytes(t *testing.T) {
 				c.fields.Set("tenant", tenant)
 			}
 			one, two := send(t, a, c.method, foreign+c.suffix, c.fields), send(t, a, c.method, missing+c.suffix, c.fields)
-			if one.Status != two.Status || withoutRequestID(one.Body) != withoutRequestID(two.Body) {
+			if one.Status != two.Status || same(one.Body) != same(two.Body) {
 				t.Errorf("%s %s%s: foreign %d, missing %d, or the bodies differ", c.method, foreign, c.suffix, one.Status, two.Status)
 			}
 			if one.Status == http.StatusOK {
@@ -101,7 +102,7 @@ func TestAForeignIDAndAMissingIDAreTheSameBytes(t *testing.T) {
 	}
 	one := a.Post("/proposals", url.Values{"tenant": {tenant}, "job_id": {strings.TrimPrefix(job, "/jobs/")}})
 	two := a.Post("/proposals", url.Values{"tenant": {tenant}, "job_id": {"01890000-0000-7000-8000-000000000000"}})
-	if one.Status != http.StatusNotFound || two.Status != http.StatusNotFound || withoutRequestID(one.Body) != withoutRequestID(two.Body) {
+	if one.Status != http.StatusNotFound || two.Status != http.StatusNotFound || same(one.Body) != same(two.Body) {
 		t.Errorf("a proposal for a foreign job: %d, for a missing one: %d", one.Status, two.Status)
 	}
 }
@@ -119,7 +120,7 @@ func TestSwitchingToAForeignOrganizationIsSwitchingToNone(t *testing.T) {
 	b := signIn(t, s, ben, "Acme")
 	one := b.Post("/organizations/switch", url.Values{"tenant_id": {foreign}})
 	two := b.Post("/organizations/switch", url.Values{"tenant_id": {"01890000-0000-7000-8000-000000000000"}})
-	if one.Status != http.StatusNotFound || withoutRequestID(one.Body) != withoutRequestID(two.Body) {
+	if one.Status != http.StatusNotFound || same(one.Body) != same(two.Body) {
 		t.Errorf("foreign %d, missing %d, or the bodies differ", one.Status, two.Status)
 	}
 	if p := b.Get("/jobs"); !strings.Contains(p.Find(".switcher summary").Text(), "Acme") {

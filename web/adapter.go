@@ -122,12 +122,18 @@ func (s *Server) read(r *request, least db.Role, h page) (component templ.Compon
 // posted is what every change has in common: the form is read, do commits or fails, and only then is anything answered.
 func (s *Server) posted(enter func(echo.Context) (*request, error), limit int64, do func(*request) (string, error)) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		if err := fromBrowser(c.Request()); err != nil {
+			return err
+		}
 		r, err := enter(c)
 		if err != nil {
 			return keeping(c, limit, err)
 		}
 		if r.form, err = readForm(c, limit); err != nil {
 			return s.refuse(r, r.form, err)
+		}
+		if !s.tokens.fits(r.form.get("token"), r.session.ID) {
+			return s.refuse(r, r.form, errToken)
 		}
 		next, err := do(r)
 		if err != nil {

@@ -40,6 +40,8 @@ var answers = []struct {
 	{db.ErrInDoubt, answer{http.StatusServiceUnavailable, "It is not known whether this was saved", "The connection to the database broke while it was being saved. Look how it is now before you send it again.", "Look", "/", 3}},
 	{db.ErrUnavailable, answer{http.StatusServiceUnavailable, "Not available right now", "The database does not answer. Nothing was saved; try again in a moment.", "Try again", "/", 3}},
 	{db.ErrBadInput, answer{http.StatusUnprocessableEntity, "This cannot be stored", "Something in the form is too long, or contains characters that are no text. Nothing was saved.", "To the jobs", "/jobs", 0}},
+	{errForeign, answer{http.StatusForbidden, "Sent from another site", "This form was not sent from a page of this site, so nothing was done.", "To the jobs", "/jobs", 0}},
+	{errToken, answer{http.StatusForbidden, "This page is older than your sign-in", "The form was drawn before you signed in, or for somebody else. Nothing was saved; open the page again and send it from there.", "Open the page again", "/", 0}},
 	{errForm, answer{http.StatusBadRequest, "This form was not understood", "It has fields that do not belong to it, or it arrived damaged. Go back, load the page again, and send it once more.", "To the jobs", "/jobs", 0}},
 	{errHandshake, answer{http.StatusBadRequest, "Signing in did not work", "What the sign-in service sent could not be taken. Start again; if it happens again, tell whoever runs this site the number below.", "Sign in", "/sign-in", 0}},
 	{errCallback, answer{http.StatusBadRequest, "Signing in did not work", "The answer does not belong to a sign-in that was started in this browser, or it took too long. Start again.", "Sign in", "/sign-in", 0}},
@@ -49,7 +51,6 @@ var answers = []struct {
 var statuses = map[int]answer{
 	http.StatusNotFound:              answers[0].answer,
 	http.StatusMethodNotAllowed:      {http.StatusMethodNotAllowed, "This address does not work that way", "The page exists, but not for this kind of request.", "To the jobs", "/jobs", 0},
-	http.StatusForbidden:             {http.StatusForbidden, "Sent from another site", "This form was not sent from a page of this site, so nothing was done.", "To the jobs", "/jobs", 0},
 	http.StatusRequestEntityTooLarge: {http.StatusRequestEntityTooLarge, "Too large", "What was sent is larger than this page takes: 8 MB for an import, less for other forms. Nothing was saved.", "To the jobs", "/jobs", 0},
 }
 

@@ -80,7 +80,7 @@ func (f form) check() error {
 // only refuses a field that the form does not have. Names that end with * stand for all that begin so.
 func (f form) only(names ...string) error {
 	for have := range f.values {
-		known := slices.ContainsFunc(append(names, "tenant"), func(n string) bool {
+		known := slices.ContainsFunc(append(names, "tenant", "token"), func(n string) bool {
 			prefix, open := strings.CutSuffix(n, "*")
 			return have == n || open && strings.HasPrefix(have, prefix)
 		})
@@ -146,7 +146,7 @@ func cleanName(s string) string {
 func (f form) kept() []views.KeptField {
 	var kept []views.KeptField
 	for name, values := range f.values {
-		if slices.Contains([]string{"tenant", "tenant_id", "version", "to", "return_to", "job_id", "restore", "origin"}, name) {
+		if slices.Contains([]string{"tenant", "token", "tenant_id", "version", "to", "return_to", "job_id", "restore", "origin"}, name) {
 			continue
 		}
 		for _, v := range values {

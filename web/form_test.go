@@ -200,7 +200,7 @@ func upload(t *testing.T, s *webtest.Site, b *webtest.Browser, tenant, name, con
 	t.Helper()
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body)
-	for _, field := range [][2]string{{"tenant", tenant}, {"text", ""}} {
+	for _, field := range [][2]string{{"tenant", tenant}, {"token", b.Token}, {"text", ""}} {
 		if err := w.WriteField(field[0], field[1]); err != nil {
 			t.Fatal(err)
 		}

@@ -43,7 +43,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	open.await(notice)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
-	return server.Shutdown(drain)
+	err := server.Shutdown(drain)
+	s.late.wait.Wait()
+	return err
 }
 
 // leaving asks every client to hang up after its answer once the server is about to end.

@@ -40,6 +40,8 @@ type Options struct {
 type Server struct {
 	db        *db.DB
 	cookies   *cookies
+	tokens    *tokens
+	late      late
 	operators map[string]bool // by Clerk user id
 	sandbox   bool
 	log       *slog.Logger
@@ -55,11 +57,15 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	tk, err := newTokens(o.SessionKeys)
+	if err != nil {
+		return nil, err
+	}
 	m, err := newMeter(o.Metrics)
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	s := &Server{db: o.DB, cookies: ck, operators: map[string]bool{}, sandbox: o.Sandbox, log: o.Log, meter: m, patterns: map[string]bool{}, echo: echo.New()}
+	s := &Server{db: o.DB, cookies: ck, tokens: tk, late: newLate(), operators: map[string]bool{}, sandbox: o.Sandbox, log: o.Log, meter: m, patterns: map[string]bool{}, echo: echo.New()}
 	for _, person := range o.Operators {
 		s.operators[person] = true
 	}
@@ -125,22 +131,6 @@ func harden(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		return next(c)
-	}
-}
-
-// sameOrigin refuses a change that a browser says comes from another site.
-func sameOrigin(base *url.URL) echo.MiddlewareFunc {
-	protection := http.NewCrossOriginProtection()
-	if err := protection.AddTrustedOrigin(base.Scheme + "://" + base.Host); err != nil {
-		panic(err) // the configuration was checked before
-	}
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			if err := protection.Check(c.Request()); err != nil {
-				return echo.NewHTTPError(http.StatusForbidden).SetInternal(err)
-			}
-			return next(c)
-		}
 	}
 }
 

@@ -89,7 +89,11 @@ func (h *handlers) enterApp(c echo.Context, pending entry, claims *clerk.Claims)
 		return err
 	}
 	sid := control.NewSID()
-	if err := h.orgs.OpenSession(ctx, sid, person, time.Now()); err != nil {
+	var before *control.SID
+	if ck, ok := h.cookies.read(c.Request()); ok {
+		before = &ck.sid
+	}
+	if err := h.orgs.OpenSession(ctx, sid, before, person, time.Now()); err != nil {
 		return err
 	}
 	if err := h.cookies.end(c.Response(), c.Request()); err != nil {

@@ -19,6 +19,7 @@ type request struct {
 	echo.Context
 	cookie   cookie
 	session  control.Session
+	tokens   *tokens
 	sandbox  bool
 	operator bool // the person operates the platform
 	shown    bool // the message of the last write has been put on a page
@@ -53,7 +54,8 @@ func (s *Server) enter(c echo.Context) (*request, error) {
 		return nil, err
 	}
 	note(c, session.ClerkUser, session.Tenant.ID)
-	return &request{Context: c, cookie: ck, session: session, sandbox: s.sandbox, operator: s.operators[session.ClerkUser]}, nil
+	s.touch(c.Request().Context(), session)
+	return &request{Context: c, cookie: ck, session: session, tokens: s.tokens, sandbox: s.sandbox, operator: s.operators[session.ClerkUser]}, nil
 }
 
 // enterTenant is enter for a door that needs an active tenant.
@@ -86,8 +88,8 @@ func (r *request) shell(title, section string, role db.Role) views.Shell {
 	return views.Shell{
 		Title: title, Section: section,
 		PersonName: r.session.Name, PersonEmail: r.session.Email,
-		Tenant: r.session.Tenant.ID, TenantName: r.session.TenantName, Role: role,
-		Operator: r.operator,
+		Token: r.tokens.draw(r.session.ID), Tenant: r.session.Tenant.ID, TenantName: r.session.TenantName, Role: role,
+		Operator:      r.operator,
 		Organizations: r.session.Organizations, Sandbox: r.sandbox,
 		Message: r.cookie.message, Now: time.Now(), Return: local(r.Request().URL),
 	}

@@ -12,8 +12,14 @@ import (
 	"upwork-ai-agent/db/place"
 )
 
-// Lifetime is how long a session lasts at most, however much it is used.
-const Lifetime = 30 * 24 * time.Hour
+// How long a session lasts: Lifetime at most, however much it is used, and Idle without being used.
+const (
+	Lifetime = 30 * 24 * time.Hour
+	Idle     = 7 * 24 * time.Hour
+)
+
+// touchEvery is how old the last use of a session may be before it is written down anew.
+const touchEvery = 5 * time.Minute
 
 // SID is a session's id: 256 random bits, known to the cookie only. The database has its digest.
 type SID [32]byte
@@ -41,6 +47,8 @@ type Person struct {
 // Session is a signed-in browser with the tenant that its cookie names, if the person's directory has that tenant.
 type Session struct {
 	Person
+	ID            uuid.UUID      // of the session: unlike the SID it stays the same through a switch, and opens nothing
+	SeenAt        time.Time      // when it was last used, to a few minutes
 	Tenant        place.Tenant   // zero without an active tenant
 	TenantName    string         // as the registry has it
 	Role          sealed.Role    // in the active tenant as the directory has it: it chooses what is offered and grants nothing
@@ -48,7 +56,12 @@ type Session struct {
 	Organizations []Organization // the nine last used, for the switcher
 }
 
+// Due tells whether the last use has to be written down: Touch.
+func (s Session) Due(now time.Time) bool { return now.Sub(s.SeenAt) > touchEvery }
+
 type sessionRow struct {
+	ID            uuid.UUID      `db:"id"`
+	SeenAt        time.Time      `db:"seen_at"`
 	ClerkUser     string         `db:"clerk_user_id"`
 	ClerkSession  string         `db:"clerk_session_id"`
 	Email         string         `db:"email"`
@@ -68,7 +81,7 @@ type sessionRow struct {
 func LoadSession(ctx context.Context, d *sealed.DB, sid SID, tenant uuid.UUID) (Session, error) {
 	var r sessionRow
 	err := sealed.Peek(ctx, d, "control.session", `
-		SELECT s.clerk_user_id, s.clerk_session_id, s.email, s.name,
+		SELECT s.id, s.seen_at, s.clerk_user_id, s.clerk_session_id, s.email, s.name,
 		       r.tenant_id, r.isolation, r.place, r.epoch, r.name AS tenant_name, d.role, r.alert_at,
 		       (SELECT coalesce(json_agg(o), '[]') FROM (
 		         SELECT r2.tenant_id AS id, r2.name, d2.role, r2.state, d2.last_used_at AS last_used
@@ -78,11 +91,11 @@ func LoadSession(ctx context.Context, d *sealed.DB, sid SID, tenant uuid.UUID) (
 		FROM control.sessions s
 		LEFT JOIN control.directory d ON d.clerk_user_id = s.clerk_user_id AND d.tenant_id = $2
 		LEFT JOIN control.registry r ON r.tenant_id = d.tenant_id
-		WHERE s.digest = $1 AND s.revoked_at IS NULL AND s.expires_at > now()`, &r, sid.digest(), tenant)
+		WHERE s.digest = $1 AND s.revoked_at IS NULL AND s.expires_at > now() AND s.seen_at > now() - $3::interval`, &r, sid.digest(), tenant, Idle)
 	if err != nil {
 		return Session{}, err
 	}
-	s := Session{Person: Person{r.ClerkUser, r.ClerkSession, r.Email, r.Name}, AlertAt: r.AlertAt, Organizations: r.Organizations}
+	s := Session{ID: r.ID, SeenAt: r.SeenAt, Person: Person{r.ClerkUser, r.ClerkSession, r.Email, r.Name}, AlertAt: r.AlertAt, Organizations: r.Organizations}
 	if r.Tenant != nil {
 		s.Tenant = registered{*r.Tenant, *r.Isolation, *r.Place, *r.Epoch}.tenant()
 		s.TenantName, s.Role = *r.TenantName, *r.Role
@@ -98,7 +111,21 @@ func SignIn(ctx context.Context, t *sealed.ControlTx, sid SID, p Person, now tim
 			VALUES ($1, $2, $3, $4, $5, $6)`, sid.digest(), p.ClerkUser, p.ClerkSession, p.Email, p.Name, now.Add(Lifetime)),
 		// Ended sessions are of no use to anybody: each sign-in clears the person's own.
 		sealed.Exec("control.expire", `
-			DELETE FROM control.sessions WHERE clerk_user_id = $1 AND (expires_at < now() OR revoked_at < now() - interval '1 day')`, p.ClerkUser))
+			DELETE FROM control.sessions
+			WHERE clerk_user_id = $1 AND (expires_at < now() OR seen_at < now() - $2::interval OR revoked_at < now() - interval '1 day')`, p.ClerkUser, Idle))
+}
+
+// Replace ends the session that a browser had before person signed in there. It is no error when it had ended before.
+func Replace(ctx context.Context, t *sealed.ControlTx, sid SID, person string) error {
+	return sealed.ControlChange(ctx, t, sealed.ControlEvent{Name: "session.replaced", Person: person},
+		sealed.Exec("control.replace", `
+			UPDATE control.sessions SET revoked_at = now() WHERE digest = $1 AND revoked_at IS NULL`, sid.digest()))
+}
+
+// Touch writes down that a session is used.
+func Touch(ctx context.Context, t *sealed.ControlTx, id uuid.UUID) error {
+	return sealed.ControlRecord(ctx, t, sealed.Exec("control.touch", `
+		UPDATE control.sessions SET seen_at = now() WHERE id = $1 AND revoked_at IS NULL AND seen_at < now() - $2::interval`, id, touchEvery/2))
 }
 
 // SignOut ends a session at once, for every copy of its cookie. It is no error when it had ended before.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -117,6 +118,8 @@ type Browser struct {
 	base string // the site's address
 	http *http.Client
 	at   string // address of the last page
+	// Token is that of the forms of the last page that had any.
+	Token string
 }
 
 // Browser opens a new one.
@@ -161,8 +164,20 @@ func (b *Browser) Get(path string) *Page {
 	return b.do(r)
 }
 
-// Post sends a form as the page that was opened last would.
+// Post sends a form as the page that was opened last would, with that page's token unless fields have another.
 func (b *Browser) Post(path string, fields url.Values) *Page {
+	b.t.Helper()
+	if b.Token != "" && strings.HasPrefix(b.address(path), b.base) && !fields.Has("token") {
+		if fields = maps.Clone(fields); fields == nil {
+			fields = url.Values{}
+		}
+		fields.Set("token", b.Token)
+	}
+	return b.send(path, fields)
+}
+
+// send posts exactly fields.
+func (b *Browser) send(path string, fields url.Values) *Page {
 	b.t.Helper()
 	r, err := http.NewRequest(http.MethodPost, b.address(path), strings.NewReader(fields.Encode()))
 	if err != nil {
@@ -208,7 +223,7 @@ func (b *Browser) Submit(p *Page, selector string, fields url.Values) *Page {
 	if form.AttrOr("method", "get") == "get" {
 		return b.Get(action.String() + "?" + all.Encode())
 	}
-	return b.Post(action.String(), all)
+	return b.send(action.String(), all)
 }
 
 // SignIn walks through the sandbox's hosted page as a person and ends on the page where the sign-in leads.
@@ -273,6 +288,9 @@ func (b *Browser) do(r *http.Request) *Page {
 		b.t.Fatal(err)
 	}
 	b.at = page.URL.String()
+	if token, ok := page.Find("form input[name=token]").Attr("value"); ok {
+		b.Token = token
+	}
 	return page
 }
 
