@@ -122,6 +122,7 @@ type Worker struct {
 	tenant   string
 	job      string // paths
 	proposal string
+	token    string // of the session's forms
 	version  int
 	count    int
 }
@@ -139,11 +140,12 @@ func NewWorker(t testing.TB, l *Ledger, base, name, person, organization, own st
 	form := b.Get("/jobs/import")
 	csv := fmt.Sprintf("title,url,description\n%s of %s,https://www.upwork.com/jobs/~02%019d,Nobody else may read %s.\n", own, name, 2050861570460000000+made.Add(1), own)
 	b.Submit(b.Submit(form, `form[action="/jobs/import"]`, url.Values{"text": {csv}}), `form[action^="/jobs/import/"]`, nil)
-	job := b.Get("/jobs?q=" + url.QueryEscape(`"`+own+" of "+name+`"`)).Find(".row h2 a").First().AttrOr("href", "")
+	job := b.Get("/jobs?q="+url.QueryEscape(`"`+own+" of "+name+`"`)).Find(".row h2 a").First().AttrOr("href", "")
 	editor := b.Submit(b.Get(job), `form[action="/proposals"]`, nil)
 	w := &Worker{name: name, base: base, ledger: l, own: own, foreign: foreign, job: job, proposal: editor.URL.Path,
 		http: &http.Client{Jar: b.http.Jar, Timeout: 30 * time.Second, Transport: &http.Transport{},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	w.token = b.Token
 	w.tenant = editor.Find("input[name=tenant]").First().AttrOr("value", "")
 	w.version, _ = strconv.Atoi(editor.Find("input[name=version]").First().AttrOr("value", ""))
 	if job == "" || w.tenant == "" || w.version != 1 || !strings.HasPrefix(w.proposal, "/proposals/") {
@@ -214,7 +216,7 @@ func (w *Worker) save() {
 		return
 	}
 	letter := fmt.Sprintf("%s %s letter %d", w.own, w.name, w.count)
-	a, ok := w.send(http.MethodPost, w.proposal, url.Values{"tenant": {w.tenant}, "version": {strconv.Itoa(w.version)}, "letter": {letter}})
+	a, ok := w.send(http.MethodPost, w.proposal, url.Values{"tenant": {w.tenant}, "token": {w.token}, "version": {strconv.Itoa(w.version)}, "letter": {letter}})
 	fate := Refused
 	switch {
 	case ok:
@@ -250,7 +252,7 @@ func (w *Worker) look() bool {
 // triage moves the job between two states; moving it to where it is already changes nothing.
 func (w *Worker) triage() {
 	to := []string{"shortlisted", "drafting"}[w.count/5%2]
-	w.send(http.MethodPost, w.job+"/triage", url.Values{"tenant": {w.tenant}, "to": {to}})
+	w.send(http.MethodPost, w.job+"/triage", url.Values{"tenant": {w.tenant}, "token": {w.token}, "to": {to}})
 }
 
 // send tells whether the site did what was asked. Anything but that, "try again" with a time, and in Silent nothing at all,
