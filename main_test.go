@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -214,8 +215,14 @@ func TestCtrlCLetsARequestFinish(t *testing.T) {
 	for _, c := range browser.Jar.Cookies(site) {
 		cookies += c.Name + "=" + c.Value + "; "
 	}
-	head := "POST /sign-out HTTP/1.1\r\nHost: " + site.Host + "\r\nCookie: " + cookies +
-		"\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 7\r\nExpect: 100-continue\r\n\r\n"
+	page, _ := fetch(t, browser, site.String())
+	token := regexp.MustCompile(`name="token" value="([^"]+)"`).FindStringSubmatch(page)
+	if token == nil {
+		t.Fatal("no form token on the page")
+	}
+	form := "token=" + token[1]
+	head := "POST /sign-out HTTP/1.1\r\nHost: " + site.Host + "\r\nCookie: " + cookies + "\r\nSec-Fetch-Site: same-origin" +
+		"\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: " + strconv.Itoa(len(form)) + "\r\nExpect: 100-continue\r\n\r\n"
 	if _, err := io.WriteString(conn, head); err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +234,7 @@ func TestCtrlCLetsARequestFinish(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.await(t, "Stopping")
-	if _, err := io.WriteString(conn, "tenant="); err != nil {
+	if _, err := io.WriteString(conn, form); err != nil {
 		t.Fatal(err)
 	}
 	rest, err := io.ReadAll(answer)
