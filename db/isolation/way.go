@@ -72,8 +72,8 @@ var waysAround = []check{
 		SELECT 'function app.set_tenant(uuid,text)', 'it does not say what the gate must say'
 		WHERE NOT coalesce((SELECT regexp_replace(f.prosrc, '\s+', ' ', 'g') FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace
 		    WHERE n.nspname = 'app' AND f.proname = 'set_tenant' AND oidvectortypes(f.proargtypes) = 'uuid, text')
-		  = ' SELECT set_config(''app.tenant_id'', tenant::text, true) || set_config(''app.tenant_token'', token, true)'
-		    || ' || set_config(''app.tenant_at'', now()::text, true) || pg_advisory_xact_lock_shared(hashtextextended(tenant::text, 0))::text ', false)
+		  = ' SELECT set_config(''app.tenant_id'', coalesce(tenant::text, ''''), true) || set_config(''app.tenant_token'', coalesce(token, ''''), true)'
+		    || ' || set_config(''app.tenant_at'', now()::text, true) || pg_advisory_xact_lock_shared(hashtextextended(coalesce(tenant::text, ''''), 0))::text ', false)
 		UNION ALL
 		SELECT 'table ' || o.name, 'row-level security is off' FROM objects o WHERE o.name = 'app.fence' AND NOT o.secured
 		UNION ALL

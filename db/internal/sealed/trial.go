@@ -45,3 +45,31 @@ func SigningKeys(d *DB) ([]ed25519.PrivateKey, error) {
 	}
 	return all, nil
 }
+
+// DialServer opens a connection of app_tenant to the server of the main place itself, as the control plane reaches it, with
+// no pooler in between. The caller closes it.
+func DialServer(ctx context.Context, d *DB) (*pgx.Conn, error) {
+	c := d.control.Config().ConnConfig.Copy()
+	tenant := d.tenant[place.Main].Config().ConnConfig
+	c.User, c.Password, c.Tracer = tenant.User, tenant.Password, nil
+	conn, err := pgx.ConnectConfig(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("dial server: %w", classify(err))
+	}
+	return conn, nil
+}
+
+// DialFence opens a connection of app_control to a place, beside the pools. The caller closes it.
+func DialFence(ctx context.Context, d *DB, name string) (*pgx.Conn, error) {
+	pool, err := d.fenceOf(name)
+	if err != nil {
+		return nil, err
+	}
+	c := pool.Config().ConnConfig.Copy()
+	c.Tracer = nil
+	conn, err := pgx.ConnectConfig(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("dial fence of %s: %w", name, classify(err))
+	}
+	return conn, nil
+}
