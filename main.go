@@ -48,6 +48,7 @@ func commands() []command {
 		{"migrate", "", "bring the database up to date", migrateUp},
 		{"demo", "", "load the two demo organizations, unless they are there", loadDemo},
 		{"doctor", "[--json]", "look at roles, tables, policies, grants, indexes, pooler and clocks, and say how to mend what is wrong", doctor},
+		{"prove", "[--json] [--html FILE]", "try every attack on every table, view and function of the running database, and sign what came of it; --verify FILE checks a report", prove},
 		{"why", "--tenant T --member M --table T --id ID …", "say what lets a member select, insert, update or delete (--operation) a row, and what does not; [--json]", why},
 		{"db bootstrap", "", "print the SQL that a database administrator runs once on a server of your own", bootstrap},
 		{"db url", "--role ROLE", "print the connection string of a role of the running embedded Postgres", databaseURL},
@@ -474,6 +475,61 @@ func doctor(ctx context.Context, rt *runtime, args []string) error {
 		return err
 	}
 	return errSaid
+}
+
+func prove(ctx context.Context, rt *runtime, args []string) error {
+	var asJSON bool
+	var page, verify string
+	err := parse("prove", args, func(f *flag.FlagSet) {
+		f.BoolVar(&asJSON, "json", false, "")
+		f.StringVar(&page, "html", "", "")
+		f.StringVar(&verify, "verify", "", "")
+	})
+	if err != nil {
+		return err
+	}
+	if verify != "" {
+		return rt.verify(ctx, verify)
+	}
+	o, stop, err := rt.existing(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	report, err := db.Prove(ctx, o, isolation.ProofOptions{Embedded: rt.config.Embedded(), Progress: func(line string) { fmt.Fprintln(rt.err, line) }})
+	if err != nil {
+		return err
+	}
+	if page != "" {
+		if err := os.WriteFile(page, report.HTML(), 0o644); err != nil {
+			return err
+		}
+	}
+	if err := rt.show(report, asJSON); err != nil || report.OK {
+		return err
+	}
+	return errSaid
+}
+
+// verify says whether the report in a file is one that this installation has signed.
+func (rt *runtime) verify(ctx context.Context, file string) error {
+	if rt.config.Embedded() && !embedded.Made(rt.data) {
+		return fmt.Errorf("there is no installation in %s that could have signed it", rt.data)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	o := rt.connections()
+	if err := rt.unlock(&o); err != nil {
+		return err
+	}
+	report, err := db.Verify(ctx, o, text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	_, err = fmt.Fprintf(rt.out, "%s was signed by this installation and has not been changed since.\n%s\n", file, report.Summary())
+	return err
 }
 
 func why(ctx context.Context, rt *runtime, args []string) error {

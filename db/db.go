@@ -104,11 +104,7 @@ type Options struct {
 // Open connects, refuses an unsafe posture, and brings the seals in step with the keys. An error that wraps
 // isolation.ErrUnsafe says why the database may not be served.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	so, err := o.sealed()
-	if err != nil {
-		return nil, err
-	}
-	d, err := sealed.Open(ctx, so)
+	d, err := connect(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -121,16 +117,47 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 
 // Examine connects and says what it finds, changing nothing. Unlike Open it looks at what may not be served as well.
 func Examine(ctx context.Context, o Options) (isolation.Diagnosis, error) {
-	so, err := o.sealed()
-	if err != nil {
-		return isolation.Diagnosis{}, err
-	}
-	d, err := sealed.Open(ctx, so)
+	d, err := connect(ctx, o)
 	if err != nil {
 		return isolation.Diagnosis{}, err
 	}
 	defer d.Close()
 	return isolation.Doctor(ctx, d, isolation.Options{Pooled: o.Pooled})
+}
+
+// Prove connects, proves the isolation and keeps the report. Like Examine it takes what may not be served as well.
+func Prove(ctx context.Context, o Options, how isolation.ProofOptions) (isolation.Report, error) {
+	d, err := connect(ctx, o)
+	if err != nil {
+		return isolation.Report{}, err
+	}
+	defer d.Close()
+	how.Pooled = o.Pooled
+	r, err := isolation.Prove(ctx, d, how)
+	if err != nil {
+		return isolation.Report{}, err
+	}
+	return r, r.Save(ctx, d)
+}
+
+// Verify reads a signed report of a proof, as JSON or as a page, and tells whether one of o's keys has signed it. It asks
+// no database.
+func Verify(ctx context.Context, o Options, text []byte) (isolation.Report, error) {
+	d, err := connect(ctx, o)
+	if err != nil {
+		return isolation.Report{}, err
+	}
+	defer d.Close()
+	return isolation.Verify(d, text)
+}
+
+// connect makes the pools, which connect when they are used.
+func connect(ctx context.Context, o Options) (*DB, error) {
+	so, err := o.sealed()
+	if err != nil {
+		return nil, err
+	}
+	return sealed.Open(ctx, so)
 }
 
 func ready(ctx context.Context, d *DB) error {

@@ -128,7 +128,7 @@ const (
 
 // reference inserts an own row that points at the other's, or at none.
 func reference(a aim) []string {
-	own := a.breeder.row(a.on, a.from.actor(a.scene), fresh)
+	own := maps.Clone(a.breeder.row(a.on, a.from.actor(a.scene), fresh))
 	f := a.on.Foreign[a.key]
 	n := absent
 	if a.there {
@@ -143,7 +143,7 @@ func reference(a aim) []string {
 // identified inserts an own row with the other's identifiers, or with fresh ones.
 func identified(suffix string) func(aim) []string {
 	return func(a aim) []string {
-		own := a.breeder.row(a.on, a.from.actor(a.scene), fresh)
+		own := maps.Clone(a.breeder.row(a.on, a.from.actor(a.scene), fresh))
 		for _, c := range a.on.identifiers() {
 			if v, ok := a.row[c]; ok && a.there {
 				own[c] = v

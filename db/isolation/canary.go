@@ -91,11 +91,19 @@ type breeder struct {
 	tables map[string]*relation
 	order  []*relation       // those that can be bred, whatever they point at first
 	barren map[string]string // why others cannot, by name
+	made   map[made]row
+}
+
+// made names a row that was made before: each is used in hundreds of statements.
+type made struct {
+	table string
+	of    canary
+	n     int
 }
 
 // newBreeder finds out for which of the relations it can make rows.
 func newBreeder(all []*relation) *breeder {
-	b := &breeder{tables: map[string]*relation{}, barren: map[string]string{}}
+	b := &breeder{tables: map[string]*relation{}, barren: map[string]string{}, made: map[made]row{}}
 	var waiting []*relation
 	for _, r := range all {
 		if r.tenanted() && r.Root == r.Name {
@@ -208,12 +216,22 @@ func (r *relation) value(t canary, c column, n int) (string, error) {
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // row is t's n-th row of r. Rows 0 and 1 are there in every proof. The k-th foreign key of row n points at row 0 or 1 as
-// the k-th bit of n says, so that no two of the first rows point at the same things.
+// the k-th bit of n says, so that no two of the first rows point at the same things. The row must not be changed.
 func (b *breeder) row(r *relation, t canary, n int) row {
-	made := row{}
+	name := made{r.Name, t, n}
+	v, ok := b.made[name]
+	if !ok {
+		v = b.breed(r, t, n)
+		b.made[name] = v
+	}
+	return v
+}
+
+func (b *breeder) breed(r *relation, t canary, n int) row {
+	v := row{}
 	for _, c := range r.Columns {
 		if r.given(c) {
-			made[c.Name], _ = r.value(t, c, n) // lacks has seen to it that there is one
+			v[c.Name], _ = r.value(t, c, n) // lacks has seen to it that there is one
 		}
 	}
 	for k, f := range r.Foreign {
@@ -221,17 +239,17 @@ func (b *breeder) row(r *relation, t canary, n int) row {
 		if target == nil || target == r { // a row that points at its own kind need not
 			continue
 		}
-		point(made, f, b.row(target, t, n>>k&1))
+		point(v, f, b.row(target, t, n>>k&1))
 	}
-	made[r.Key] = literal(t.id.String())
-	return made
+	v[r.Key] = literal(t.id.String())
+	return v
 }
 
-// point lets made point at target by f.
-func point(made row, f foreign, target row) {
+// point lets v point at target by f.
+func point(v row, f foreign, target row) {
 	for i, c := range f.Columns {
-		if v, ok := target[f.Targets[i]]; ok { // else it is one that target leaves to its default: the insert will say so
-			made[c] = v
+		if value, ok := target[f.Targets[i]]; ok { // else it is one that target leaves to its default: the insert will say so
+			v[c] = value
 		}
 	}
 }

@@ -57,9 +57,19 @@ func fingerprint(key ed25519.PublicKey) string {
 	return hex.EncodeToString(digest[:8])
 }
 
-// Verify reads a signed report, as JSON in whatever layout, and tells whether this installation signed it and nobody has
-// changed it since. It works on the text, so a report of an earlier version is verified by a later one too.
+// Verify reads a signed report, as JSON in whatever layout or as a page, and tells whether this installation signed it and
+// nobody has changed it since. It works on the text, so a report of an earlier version is verified by a later one too; of a
+// page it is also compared what it shows.
 func Verify(d *sealed.DB, text []byte) (Report, error) {
+	inside, isPage := unpage(text)
+	r, err := verify(d, inside)
+	if err == nil && isPage && !bytes.Equal(r.HTML(), text) {
+		err = errRedrawn
+	}
+	return r, err
+}
+
+func verify(d *sealed.DB, text []byte) (Report, error) {
 	r, signed, err := split(text)
 	if err != nil {
 		return Report{}, err
