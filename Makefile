@@ -64,6 +64,11 @@ fuzz: ## fuzz every parser, 20 seconds each
 	  for f in $$(grep -rhoE '^func Fuzz[A-Za-z]+' $$p | sed 's/func //'); do \
 	    go test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$p || exit 1; done; done
 
+.PHONY: image
+image: ## build the container image (needs docker, or ENGINE=podman)
+	$(or $(ENGINE),docker) build --build-arg VERSION=$$(git describe --tags --always --dirty) --build-arg REVISION=$$(git rev-parse HEAD) \
+	  -t upwork-ai-agent:$$(git describe --tags --always --dirty) .
+
 .PHONY: vulnerabilities
 vulnerabilities: ## look for known vulnerabilities (needs the network)
 	go run golang.org/x/vuln/cmd/govulncheck@latest ./...

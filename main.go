@@ -89,7 +89,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, out, er
 	}
 	c, err := config.Load(getenv)
 	rt := &runtime{config: c, out: out, err: errOut, start: time.Now(), data: c.DataDir}
-	if err == nil && rt.data == "" {
+	if err == nil && rt.data == "" && c.Kept {
 		rt.data, err = embedded.DefaultDataDir()
 	}
 	if err == nil {
@@ -287,6 +287,9 @@ func (rt *runtime) connections() db.Options {
 func (rt *runtime) existing(ctx context.Context) (db.Options, func(), error) {
 	o, stop := rt.connections(), func() {}
 	if rt.config.Embedded() {
+		if err := rt.config.Complete(); err != nil {
+			return o, nil, err
+		}
 		if !embedded.Made(rt.data) {
 			return o, nil, fmt.Errorf("there is no database in %s yet; start the app first", rt.data)
 		}
@@ -322,6 +325,9 @@ func (rt *runtime) unlock(o *db.Options) error {
 
 // postgres is the embedded server, with roles and a database.
 func (rt *runtime) postgres(ctx context.Context) (*embedded.Server, error) {
+	if err := rt.config.Complete(); err != nil {
+		return nil, err
+	}
 	pg, err := embedded.Start(ctx, embedded.Options{DataDir: rt.data, BinDir: rt.config.PostgresBin, Log: rt.out})
 	if err != nil {
 		return nil, err
@@ -355,6 +361,9 @@ func (rt *runtime) open(ctx context.Context, owner string, o db.Options) (*db.DB
 func (rt *runtime) claim() (func(), error) {
 	if !rt.config.Embedded() && !rt.config.Sandbox() {
 		return func() {}, nil
+	}
+	if err := rt.config.Complete(); err != nil {
+		return nil, err
 	}
 	return local.Claim(rt.data, fmt.Sprintf("%s (process %d, data in %s)", rt.config.BaseURL, os.Getpid(), rt.data))
 }

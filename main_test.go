@@ -52,9 +52,16 @@ func program(t *testing.T, dir, port string, args ...string) *exec.Cmd {
 // serveIn starts the app, with variables of its own, and waits until it says that it is ready.
 func serveIn(t *testing.T, dir, port string, env ...string) *process {
 	t.Helper()
-	p := &process{Cmd: program(t, dir, port), lines: make(chan string, 100), err: &bytes.Buffer{}}
+	cmd := program(t, dir, port)
+	cmd.Env = append(cmd.Env, env...)
+	return running(t, cmd)
+}
+
+// running starts the app and waits until it says that it is ready.
+func running(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{Cmd: cmd, lines: make(chan string, 100), err: &bytes.Buffer{}}
 	p.Stderr = p.err
-	p.Env = append(p.Env, env...)
 	out, err := p.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -18,6 +19,7 @@ type Config struct {
 	Addr    string   // host:port to listen on
 	BaseURL *url.URL // what browsers see: scheme and host
 	DataDir string   // absolute; empty: the platform's own
+	Kept    bool     // there is a data directory; without one, nothing can be made that a first run makes for itself
 
 	MetricsAddr string // host:port of the metrics page; empty: off
 	MetricsSet  bool   // somebody chose it: then it must work
@@ -64,7 +66,7 @@ var Variables = []Variable{
 	{"BASE_URL", "http://localhost and ADDR's port", "the address that browsers see", setBaseURL},
 	{"METRICS_ADDR", "127.0.0.1:9090", "host:port of the metrics page, or off", setMetricsAddr},
 	{"OTEL_EXPORTER_OTLP_ENDPOINT", "no traces", "OpenTelemetry collector that traces go to, by OTLP over HTTP; the SDK's other OTEL_ variables hold too", func(c *Config, v string) error { c.Traces = true; return webURL(v) }},
-	{"DATA_DIR", "the user's data directory", "embedded Postgres, generated keys, the sandbox's state", setDataDir},
+	{"DATA_DIR", "the user's data directory", "embedded Postgres, generated keys, the sandbox's state; off where there is no place for them", setDataDir},
 	{"POSTGRES_BIN", "searched for", "directory with initdb and postgres for the embedded Postgres", func(c *Config, v string) error { c.PostgresBin = v; return absolute(v) }},
 	{"DATABASE_URL", "the embedded Postgres", "logs in as app_owner, for migrations only", func(c *Config, v string) error { c.OwnerURL = v; return postgresURL(v) }},
 	{"TENANT_DATABASE_URL", "derived when embedded", "logs in as app_tenant; may point at PgBouncer", func(c *Config, v string) error { c.TenantURL = v; return postgresURL(v) }},
@@ -80,7 +82,7 @@ var Variables = []Variable{
 
 // Load reads the variables through getenv. The error is an *Error.
 func Load(getenv func(string) string) (Config, error) {
-	c := Config{Addr: "127.0.0.1:8080", MetricsAddr: "127.0.0.1:9090"}
+	c := Config{Addr: "127.0.0.1:8080", MetricsAddr: "127.0.0.1:9090", Kept: true}
 	for _, v := range Variables {
 		value := strings.TrimSpace(getenv(v.Name))
 		if value == "" {
@@ -105,6 +107,7 @@ type rule struct {
 
 func (c Config) check() error {
 	external := c.OwnerURL != "" || c.TenantURL != "" || c.ControlURL != ""
+	sandbox := c.Sandbox() && c.Kept
 	for _, r := range []rule{
 		{external && c.TenantURL == "", "TENANT_DATABASE_URL", "is needed when one of the database URLs is set (it logs in as app_tenant)"},
 		{external && c.ControlURL == "", "CONTROL_DATABASE_URL", "is needed when one of the database URLs is set (it logs in as app_control)"},
@@ -115,9 +118,9 @@ func (c Config) check() error {
 		{c.ClerkSecretKey != "" && c.ClerkPublishableKey == "", "CLERK_PUBLISHABLE_KEY", "is needed together with CLERK_SECRET_KEY"},
 		{c.ClerkSecretKey == "" && c.ClerkPublishableKey != "", "CLERK_SECRET_KEY", "is needed together with CLERK_PUBLISHABLE_KEY"},
 		{c.ClerkSecretKey == "" && c.ClerkAPIURL != "", "CLERK_API_URL", "has no meaning without Clerk's keys"},
-		{c.Sandbox() && c.BaseURL.Scheme == "https", "CLERK_SECRET_KEY", "is needed when BASE_URL is https: the sandbox signs anybody in and is for this machine only"},
-		{c.Sandbox() && !loopback(c.BaseURL.Hostname()), "BASE_URL", "must be localhost as long as sign-in is the sandbox's, which signs anybody in; set Clerk's keys to serve others"},
-		{c.Sandbox() && !loopbackAddr(c.Addr), "ADDR", "must be a loopback address as long as sign-in is the sandbox's, which signs anybody in"},
+		{sandbox && c.BaseURL.Scheme == "https", "CLERK_SECRET_KEY", "is needed when BASE_URL is https: the sandbox signs anybody in and is for this machine only"},
+		{sandbox && !loopback(c.BaseURL.Hostname()), "BASE_URL", "must be localhost as long as sign-in is the sandbox's, which signs anybody in; set Clerk's keys to serve others"},
+		{sandbox && !loopbackAddr(c.Addr), "ADDR", "must be a loopback address as long as sign-in is the sandbox's, which signs anybody in"},
 		{!c.Sandbox() && c.BaseURL.Scheme == "http" && !loopback(c.BaseURL.Hostname()), "BASE_URL", "must be https: without it the session cookie could be read on the way"},
 	} {
 		if r.broken {
@@ -125,6 +128,28 @@ func (c Config) check() error {
 		}
 	}
 	return nil
+}
+
+// Complete is nil when everything is there that cannot be made up. The program asks before it makes something up, so that
+// commands that need nothing run without.
+func (c Config) Complete() error {
+	if c.Kept {
+		return nil
+	}
+	var missing []string
+	for name, there := range map[string]bool{
+		"TENANT_DATABASE_URL": c.TenantURL != "", "CONTROL_DATABASE_URL": c.ControlURL != "", "SEAL_KEYS": len(c.SealKeys) > 0,
+		"SESSION_KEYS": len(c.SessionKeys) > 0, "CLERK_SECRET_KEY": c.ClerkSecretKey != "", "CLERK_PUBLISHABLE_KEY": c.ClerkPublishableKey != "",
+	} {
+		if !there {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	slices.Sort(missing)
+	return &Error{strings.Join(missing, ", "), "must be set: with DATA_DIR=off, as in the container image, there is no Postgres, no key and no sandbox of the program's own. README.md, “Running it for others”, says what each is"}
 }
 
 func loopback(host string) bool {
@@ -178,6 +203,10 @@ func setBaseURL(c *Config, v string) error {
 }
 
 func setDataDir(c *Config, v string) error {
+	if v == off {
+		c.Kept = false
+		return nil
+	}
 	c.DataDir = filepath.Clean(v)
 	return absolute(v)
 }

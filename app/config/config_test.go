@@ -88,6 +88,27 @@ func TestTheMetricsPageIsThereUnlessItIsOff(t *testing.T) {
 	}
 }
 
+func TestWithoutADataDirectoryEverythingMustBeGiven(t *testing.T) {
+	t.Parallel()
+	env := own()
+	env["DATA_DIR"] = "off"
+	if c, err := load(env); err != nil || c.Kept || c.Complete() != nil {
+		t.Errorf("a whole configuration: %+v, %v, %v", c, err, c.Complete())
+	}
+	c, err := load(map[string]string{"DATA_DIR": "off", "ADDR": "0.0.0.0:8080"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bad *config.Error
+	want := "CLERK_PUBLISHABLE_KEY, CLERK_SECRET_KEY, CONTROL_DATABASE_URL, SEAL_KEYS, SESSION_KEYS, TENANT_DATABASE_URL"
+	if !errors.As(c.Complete(), &bad) || bad.Variable != want {
+		t.Errorf("an empty one: %v", c.Complete())
+	}
+	if kept, err := load(nil); err != nil || !kept.Kept || kept.Complete() != nil {
+		t.Errorf("a first run: %v, %v", err, kept.Complete())
+	}
+}
+
 func TestTheSandboxStaysOnThisMachine(t *testing.T) {
 	t.Parallel()
 	for variable, env := range map[string]map[string]string{
