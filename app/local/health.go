@@ -35,7 +35,7 @@ func Health(ctx context.Context, addr string) error {
 func reachable(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
-		return net.JoinHostPort("localhost", port)
+		return net.JoinHostPort("127.0.0.1", port) // not a name: an image has no file that says what it is
 	}
 	return addr
 }
