@@ -1,22 +1,18 @@
 package isolation_test
 
 import (
-	"bytes"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"upwork-ai-agent/db"
+	"upwork-ai-agent/db/control"
 	"upwork-ai-agent/db/dbtest"
-	"upwork-ai-agent/db/embedded"
+	"upwork-ai-agent/db/internal/sealed"
 	"upwork-ai-agent/db/isolation"
-	"upwork-ai-agent/db/migrate"
+	"upwork-ai-agent/db/place"
 	"upwork-ai-agent/db/pooler"
 )
 
@@ -35,26 +31,13 @@ var serverFlaws = []struct{ check, harm, object, fault string }{
 	{"role memberships", "REVOKE app_search FROM app_owner", "role app_owner", "no member of app_search"},
 	{"role settings", "ALTER ROLE app_tenant RESET ALL", "role app_tenant", "has no statement_timeout"},
 	{"role settings", "ALTER ROLE app_control RESET lock_timeout", "role app_control", "has no lock_timeout"},
-	{"role attributes", "REVOKE app_owner FROM app_mover; DROP OWNED BY app_mover; DROP ROLE app_mover", "role app_mover", "does not exist"},
+	{"role attributes", "ALTER ROLE app_mover RENAME TO somebody", "role app_mover", "does not exist"},
 }
 
 func TestTheDoctorNamesWhatIsWrongWithTheRoles(t *testing.T) {
 	t.Parallel()
-	url := ownServer(t)
-	key, err := db.NewSealKey(bytes.Repeat([]byte{7}, 32))
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := db.Open(t.Context(), db.Options{TenantURL: url("app_tenant"), ControlURL: url("app_control"), Keys: []db.SealKey{key}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(d.Close)
-	super, err := pgx.Connect(t.Context(), url("postgres"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = super.Close(t.Context()) })
+	own := dbtest.Alone(t).Database
+	d, super := own.DB, own.Connect(t, "postgres")
 	if got, err := isolation.Doctor(t.Context(), d, isolation.Options{}); err != nil || !got.OK {
 		t.Fatalf("%v\n%s", err, got.Findings)
 	}
@@ -65,36 +48,6 @@ func TestTheDoctorNamesWhatIsWrongWithTheRoles(t *testing.T) {
 			t.Errorf("%s: %v\n%s", x.harm, err, got.Findings)
 		}
 	}
-}
-
-// ownServer is a migrated database on a Postgres that nobody else uses.
-func ownServer(t *testing.T) (url func(role string) string) {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "server") // not t.TempDir: Postgres runs as somebody else when the tests run as root
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	pg, err := embedded.Start(t.Context(), embedded.Options{DataDir: filepath.Join(dir, "data"), Log: io.Discard, Fast: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := pg.Stop(t.Context()); err != nil && t.Context().Err() == nil {
-			t.Error(err)
-		}
-	})
-	super := func(database string) string { return pg.URL(embedded.Superuser, database) }
-	if err := migrate.Cluster(t.Context(), super, "app"); err != nil {
-		t.Fatal(err)
-	}
-	if err := migrate.Up(t.Context(), pg.URL("app_owner", "app"), io.Discard); err != nil {
-		t.Fatal(err)
-	}
-	return func(role string) string { return pg.URL(role, "app") }
 }
 
 // through opens d through a pooler with the given settings.
@@ -189,6 +142,63 @@ func TestAClockThatIsWrongIsFound(t *testing.T) {
 			t.Errorf("%v\n%s", err, got.Findings)
 		}
 	}
+}
+
+// TestEveryPlaceIsExamined has the same tenant in two places, as after a move.
+func TestEveryPlaceIsExamined(t *testing.T) {
+	t.Parallel()
+	main, eu := dbtest.Own(t), dbtest.Own(t)
+	n := main.NewTenant(t)
+	super := eu.Connect(t, "postgres")
+	mustExec(t, super, "INSERT INTO app.fence (tenant_id, epoch, seal, state) VALUES ($1, 7, sha256(convert_to($2, 'UTF8')), 'moved')", n.ID, eu.Token(n.ID, 7))
+	d := places(t, map[string]*dbtest.Database{place.Main: main, "eu-1": eu})
+	got, err := isolation.Doctor(t.Context(), d, isolation.Options{})
+	if err != nil || !got.OK || got.Checks != 2*len(isolation.Checks()) {
+		t.Errorf("%v\n%s", err, got)
+	}
+	mustExec(t, super, "UPDATE app.fence SET state = 'active'; ALTER TABLE jobs NO FORCE ROW LEVEL SECURITY; GRANT UPDATE ON analytics TO app_tenant")
+	got, err = isolation.Doctor(t.Context(), d, isolation.Options{})
+	if err != nil || len(got.Findings) != 3 {
+		t.Fatalf("%v\n%s", err, got)
+	}
+	for _, f := range got.Findings {
+		if f.Place != "eu-1" {
+			t.Errorf("in another place: %+v", f)
+		}
+	}
+}
+
+// places opens an installation over several databases.
+func places(t *testing.T, all map[string]*dbtest.Database) *db.DB {
+	t.Helper()
+	config := func(url string) *pgxpool.Config {
+		c, err := pgxpool.ParseConfig(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	o := sealed.Options{Control: config(all[place.Main].URL("app_control")), Tenant: map[string]*pgxpool.Config{}, Fence: map[string]*pgxpool.Config{}, Registry: control.Tenant}
+	var names []string
+	for name, d := range all {
+		names = append(names, name)
+		o.Tenant[name] = config(d.URL("app_tenant"))
+		if name != place.Main {
+			o.Fence[name] = config(d.URL("app_control"))
+		}
+		key, err := db.NewSealKey(d.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Keys = []db.SealKey{key}
+	}
+	o.Drivers = place.Drivers{place.Shared: place.NewShared(names...)}
+	d, err := sealed.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	return d
 }
 
 // TestEveryCheckHasAFlaw is what makes a check that nobody has seen fail a failure.
