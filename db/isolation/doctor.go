@@ -44,6 +44,7 @@ type examination struct {
 	Options
 	registry map[uuid.UUID]entry
 	offsets  map[string]time.Duration // by how much the clock of a place is ahead of ours
+	migrated bool                     // the place that is being looked at has had some migration
 }
 
 // look is a check, or several that are made in one go, that asks more than the catalogs.
@@ -54,7 +55,6 @@ type look struct {
 
 // looks are all of them, in their order.
 var looks = []look{
-	{[]string{"migrations"}, (*examination).migrations},
 	{[]string{"clocks"}, (*examination).clocks},
 	{[]string{"fences", "seals"}, (*examination).fences},
 	{[]string{"pooler mode", "pooler announced", "pooler isolation", "pooler version"}, (*examination).pooler},
@@ -62,7 +62,7 @@ var looks = []look{
 
 // Checks are the names of everything that Doctor looks at, in every place.
 func Checks() []string {
-	names := []string{"server version", "row-level security"}
+	names := []string{"migrations", "server version", "row-level security"}
 	for _, c := range slices.Concat(waysAround, roles, catalogs) {
 		names = append(names, c.name)
 	}
@@ -96,11 +96,15 @@ func (e *examination) examine(ctx context.Context, place string) (Findings, erro
 	if err != nil || slices.ContainsFunc(findings, func(f Finding) bool { return f.Fault == noRole }) {
 		return findings, err
 	}
-	found, err := posture(ctx, e.DB, place)
+	found, err := e.migrations(ctx, place)
+	if err != nil || len(found) > 0 && !e.migrated {
+		return append(findings, found...), err
+	}
 	findings = append(findings, found...)
-	if err != nil {
+	if found, err = posture(ctx, e.DB, place); err != nil {
 		return nil, err
 	}
+	findings = append(findings, found...)
 	if found, err = ask(ctx, e.DB, place, catalogs); err != nil {
 		return nil, err
 	}

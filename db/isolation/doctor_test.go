@@ -153,6 +153,8 @@ var flaws = []broken{
 		"tenant 00000000-0000-4000-8000-00000000000d", "none of the configured keys"},
 	{"pooler isolation", "a tenant set for a whole role", "ALTER ROLE app_tenant IN DATABASE %I SET app.tenant_id = 'x'", "ALTER ROLE app_tenant IN DATABASE %I RESET app.tenant_id",
 		"connection of app_tenant", "was there before anybody had set one"},
+	{"encoding", "an encoding of another time", "UPDATE pg_database SET encoding = pg_char_to_encoding('LATIN1') WHERE datname = current_database()", "UPDATE pg_database SET encoding = pg_char_to_encoding('UTF8') WHERE datname = current_database()",
+		"database ", "its encoding is LATIN1"},
 	{"grants", "everybody may connect", "GRANT CONNECT ON DATABASE %I TO PUBLIC", "REVOKE CONNECT ON DATABASE %I FROM PUBLIC",
 		"database ", "everybody may CONNECT"},
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -92,7 +93,9 @@ func (e *examination) probe(ctx context.Context, where string, clients []*client
 			leak, err := c.turn(ctx)
 			var pg *pgconn.PgError
 			switch {
-			case errors.As(err, &pg):
+			case errors.As(err, &pg) && strings.HasPrefix(pg.Code, "42"):
+				return nil, nil // a missing right or object, which other checks name
+			case errors.As(err, &pg) && strings.HasPrefix(pg.Code, "08"): // how PgBouncer puts it
 				return Findings{{where, "pooler mode", "connection of app_tenant", "a transaction of several statements fails (SQLSTATE " + pg.Code + ")",
 					"let the pooler run in transaction mode, not in statement mode"}}, nil
 			case err != nil:

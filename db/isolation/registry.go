@@ -21,6 +21,7 @@ func (e *examination) migrations(ctx context.Context, where string) (Findings, e
 		return nil, err
 	}
 	var findings Findings
+	e.migrated = false
 	for _, r := range records {
 		fault, mend, err := e.compare(ctx, where, r)
 		if err != nil {
@@ -35,16 +36,22 @@ func (e *examination) migrations(ctx context.Context, where string) (Findings, e
 
 func (e *examination) compare(ctx context.Context, where string, r migrate.Record) (fault, mend string, err error) {
 	const behind = "run `migrate`"
-	var readable []struct {
-		Is bool `db:"is"`
+	var table []struct {
+		Is       bool `db:"is"`
+		Readable bool `db:"readable"`
 	}
 	err = sealed.AtFence(ctx, e.DB, where, `
-		SELECT CASE WHEN to_regclass($1) IS NOT NULL THEN has_table_privilege(to_regclass($1), 'SELECT') ELSE false END AS is`, &readable, r.Table)
-	if err != nil {
+		SELECT c.oid IS NOT NULL AS is, coalesce(has_table_privilege(c.oid, 'SELECT'), false) AS readable
+		FROM (VALUES ($1)) AS w (name) LEFT JOIN (pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace) ON n.nspname || '.' || c.relname = w.name`, &table, r.Table)
+	switch {
+	case err != nil:
 		return "", "", err
+	case !table[0].Is:
+		return "it is not there: nothing has been migrated", behind, nil
 	}
-	if !readable[0].Is {
-		return "it is not there, or older than this program", behind, nil
+	e.migrated = true
+	if !table[0].Readable {
+		return "the database is older than this program", behind, nil
 	}
 	var had []struct {
 		Versions []string `db:"versions"`
@@ -118,12 +125,6 @@ var elsewhere = []place.State{place.Incoming, place.Moved, place.Erasing}
 
 // fences compares the fence of a place with the registry, and its seals with our keys.
 func (e *examination) fences(ctx context.Context, where string) (Findings, error) {
-	var there []struct {
-		Is bool `db:"is"`
-	}
-	if err := sealed.AtFence(ctx, e.DB, where, "SELECT to_regclass('app.fence') IS NOT NULL AS is", &there); err != nil || !there[0].Is {
-		return nil, err // which migrations has said
-	}
 	fences, err := sealed.Fences(ctx, e.DB, where, nil)
 	if err != nil {
 		return nil, err

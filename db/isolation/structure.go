@@ -65,4 +65,7 @@ var structure = []check{
 		UNION ALL
 		SELECT 'database ' || d.datname, 'it belongs to ' || d.datdba::regrole FROM pg_database d
 		WHERE d.datname = current_database() AND d.datdba <> 'app_owner'::regrole`},
+	{"encoding", "dump it, and restore it into a database with ENCODING 'UTF8'", `
+		SELECT 'database ' || d.datname, 'its encoding is ' || pg_encoding_to_char(d.encoding) || ', which has no place for every letter'
+		FROM pg_database d WHERE d.datname = current_database() AND d.encoding <> pg_char_to_encoding('UTF8')`},
 }

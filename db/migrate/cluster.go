@@ -46,24 +46,21 @@ func create(ctx context.Context, conn *pgx.Conn, database string) error {
 	if err != nil || exists {
 		return err
 	}
-	_, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{database}.Sanitize()+" OWNER app_owner TEMPLATE template0")
+	_, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{database}.Sanitize()+" OWNER app_owner TEMPLATE template0 ENCODING 'UTF8'")
 	return err
 }
 
-// Bootstrap is the SQL that a database administrator runs once, with psql as a superuser, on a server that is not ours:
-// roles with placeholders for their passwords, the database, its privileges.
+// Bootstrap is the script that a database administrator runs with psql as a superuser, on a server that is not ours: roles,
+// their passwords from the environment, the database, its privileges. It can be run again, and mends what it finds.
 func Bootstrap(database string) string {
-	var b strings.Builder
-	b.WriteString("-- Upwork AI Agent: run once with psql as a superuser. Replace the four passwords first.\n\\set ON_ERROR_STOP on\n\n")
-	b.WriteString(clusterSQL("roles.sql"))
-	b.WriteString("\n")
-	for _, r := range Roles {
-		fmt.Fprintf(&b, "ALTER ROLE %s PASSWORD 'REPLACE-WITH-THE-PASSWORD-OF-%s';\n", r, strings.ToUpper(r))
-	}
-	name := pgx.Identifier{database}.Sanitize()
-	fmt.Fprintf(&b, "\nCREATE DATABASE %s OWNER app_owner TEMPLATE template0;\n\\connect %s\n\n", name, name)
-	b.WriteString(clusterSQL("database.sql"))
-	return b.String()
+	name, literal := pgx.Identifier{database}.Sanitize(), "'"+strings.ReplaceAll(database, "'", "''")+"'"
+	return "-- Upwork AI Agent: run it with psql (14 or newer) as a superuser, with the passwords in the environment:\n" +
+		"--   APP_OWNER_PASSWORD=… APP_TENANT_PASSWORD=… APP_CONTROL_PASSWORD=… APP_MOVER_PASSWORD=… psql -f this-file\n" +
+		"\\set ON_ERROR_STOP on\n\n" +
+		clusterSQL("roles.sql") + "\n" + clusterSQL("passwords.sql") + "\n" +
+		"SELECT 'CREATE DATABASE " + strings.ReplaceAll(name, "'", "''") + " OWNER app_owner TEMPLATE template0 ENCODING ''UTF8'''\n" +
+		"WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = " + literal + ")\n\\gexec\n" +
+		"\\connect " + name + "\n\n" + clusterSQL("database.sql")
 }
 
 func clusterSQL(file string) string {

@@ -6,6 +6,7 @@ package migrate
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"embed"
 	"errors"
 	"fmt"
@@ -52,6 +53,7 @@ func Up(ctx context.Context, ownerURL string, log io.Writer) error {
 	if err := takeLock(ctx, conn); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
+	u = encrypted(u, conn)
 	for _, s := range sets {
 		if err := s.up(u, log); err != nil {
 			return fmt.Errorf("migrate %s: %w", s.folder, err)
@@ -61,6 +63,22 @@ func Up(ctx context.Context, ownerURL string, log io.Writer) error {
 		return fmt.Errorf("migrate %s: %w", riverFolder, err)
 	}
 	return nil
+}
+
+// encrypted is u with an answer to whether the connection is encrypted: the one that conn has got. dbmate's driver insists on
+// encryption where nothing is said, and the server of an address that says nothing may have none.
+func encrypted(u *url.URL, conn *pgx.Conn) *url.URL {
+	q := u.Query()
+	switch q.Get("sslmode") {
+	case "", "prefer", "allow":
+		q.Set("sslmode", "disable")
+		if _, ok := conn.PgConn().Conn().(*tls.Conn); ok {
+			q.Set("sslmode", "require")
+		}
+	}
+	settled := *u
+	settled.RawQuery = q.Encode()
+	return &settled
 }
 
 // takeLock polls: a session that waits inside pg_advisory_lock holds a snapshot, for which CREATE INDEX CONCURRENTLY in
