@@ -451,7 +451,7 @@ func TestBootstrapPrintsNoPassword(t *testing.T) {
 	if got := run(context.Background(), []string{"db", "bootstrap"}, func(string) string { return "" }, &out, &errOut); got != 0 {
 		t.Fatalf("exit %d: %s", got, errOut.String())
 	}
-	for _, want := range []string{"CREATE ROLE", "NOBYPASSRLS", `CREATE DATABASE "app"`, "REPLACE-WITH-THE-PASSWORD-OF-APP_TENANT", `\connect "app"`} {
+	for _, want := range []string{"CREATE ROLE", "NOBYPASSRLS", `CREATE DATABASE "app"`, `\getenv app_tenant_password APP_TENANT_PASSWORD`, `\connect "app"`} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("it does not contain %s", want)
 		}

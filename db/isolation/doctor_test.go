@@ -135,6 +135,8 @@ var flaws = []broken{
 		"table app.migrations_public", "has not had 20261125130000"},
 	{"migrations", "a newer program was here", "INSERT INTO control.control_migrations VALUES ('29990101000000')", "DELETE FROM control.control_migrations WHERE version = '29990101000000'",
 		"table control.control_migrations", "newer program"},
+	{"migrations", "the queue's tables are older", "DELETE FROM control.river_migration WHERE version = 6", "INSERT INTO control.river_migration (line, version) VALUES ('main', 6)",
+		"table control.river_migration", "has not had 6"},
 	{"migrations", "an older program was here", "REVOKE SELECT ON app.place_migrations FROM app_control", "GRANT SELECT ON app.place_migrations TO app_control",
 		"table app.place_migrations", "older than this program"},
 	{"fences", "a tenant without a fence", register("main", "active", 1), forget,

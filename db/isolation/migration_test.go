@@ -75,6 +75,36 @@ func TestEveryMigrationGoesDownAndUpAgain(t *testing.T) {
 	}
 }
 
+// TestADatabaseInTheFieldIsHealthyOnceMigrated takes a database with rows in it back to the first file of each folder: what was
+// installed before there was a doctor.
+func TestADatabaseInTheFieldIsHealthyOnceMigrated(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Own(t)
+	d.NewTenant(t)
+	if err := migrate.Down(d.URL("app_owner"), "river"); err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range folders {
+		files, err := filepath.Glob(filepath.Join("..", "migrate", folder, "*.sql"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range files[1:] {
+			if err := migrate.Down(d.URL("app_owner"), folder); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	got, err := isolation.Doctor(t.Context(), d.DB, isolation.Options{})
+	if err != nil || !found(got, "migrations", "table app.place_migrations", "older than this program") || !found(got, "migrations", "table control.river_migration", "not there") {
+		t.Errorf("before: %v\n%s", err, got)
+	}
+	if err := migrate.Up(t.Context(), d.URL("app_owner"), io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	healthy(t, d)
+}
+
 // same reports the lines that only one of them has.
 func same(t *testing.T, before, after []string) {
 	t.Helper()

@@ -154,7 +154,7 @@ func Down(ownerURL, folder string) error {
 	return fmt.Errorf("migrate: no folder %q", folder)
 }
 
-// Record is a table in which a database keeps which files of a folder it has had.
+// Record is a table in which a database keeps which migrations of one kind it has had.
 type Record struct {
 	Table    string   // with its schema; column version
 	Versions []string // what this binary brings, oldest first
@@ -162,7 +162,7 @@ type Record struct {
 
 // Records are those of a migrated place.
 func Records() ([]Record, error) {
-	all := make([]Record, len(sets))
+	all := make([]Record, len(sets), len(sets)+1)
 	for i, s := range sets {
 		entries, err := files.ReadDir(s.folder)
 		if err != nil {
@@ -174,5 +174,6 @@ func Records() ([]Record, error) {
 			all[i].Versions = append(all[i].Versions, version)
 		}
 	}
-	return all, nil
+	river, err := riverRecord()
+	return append(all, river), err
 }

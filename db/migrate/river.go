@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -44,6 +45,19 @@ func riverDown(ctx context.Context, ownerURL string) error {
 		_, err := m.Migrate(ctx, rivermigrate.DirectionDown, &rivermigrate.MigrateOpts{TargetVersion: -1})
 		return err
 	})
+}
+
+// riverRecord is what this binary's river brings.
+func riverRecord() (Record, error) {
+	r := Record{Table: "control.river_migration"}
+	m, err := rivermigrate.New(riverpgxv5.New(nil), &rivermigrate.Config{Schema: "control", Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return r, fmt.Errorf("records: %w", err)
+	}
+	for _, v := range m.AllVersions() {
+		r.Versions = append(r.Versions, strconv.Itoa(v.Version))
+	}
+	return r, nil
 }
 
 func withRiver(ctx context.Context, ownerURL string, do func(*pgxpool.Pool, *rivermigrate.Migrator[pgx.Tx]) error) error {
