@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -79,6 +80,10 @@ func MoveProposal(ctx context.Context, tx *db.Tx, id uuid.UUID, base int, to pro
 		return &Error{Code: Refused, Message: "The proposal cannot become that from where it is now, or your role may not decide it."}
 	case next.Note && strings.TrimSpace(o.Note) == "":
 		return field("note", "Say why it is reopened.")
+	case utf8.RuneCountInString(o.Note) > maxNote:
+		return field("note", fmt.Sprintf("Keep the note under %d characters. You wrote %d.", maxNote, utf8.RuneCountInString(o.Note)))
+	case utf8.RuneCountInString(o.LossReason) > maxNote:
+		return field("loss_reason", fmt.Sprintf("Keep the reason under %d characters. You wrote %d.", maxNote, utf8.RuneCountInString(o.LossReason)))
 	case next.Ready:
 		if err := checkReady(p.Text); err != nil {
 			return err
@@ -92,6 +97,9 @@ func MoveProposal(ctx context.Context, tx *db.Tx, id uuid.UUID, base int, to pro
 	}
 	return follow(ctx, tx, p.JobID, to)
 }
+
+// maxNote is how much is kept of what is told with a change of status, in characters, as the forms say.
+const maxNote = 500
 
 // follow moves the job where its proposal has gone.
 func follow(ctx context.Context, tx *db.Tx, jobID uuid.UUID, to proposal.Status) error {

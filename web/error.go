@@ -42,7 +42,7 @@ var answers = []struct {
 	{db.ErrBadInput, answer{http.StatusUnprocessableEntity, "This cannot be stored", "Something in the form is too long, or contains characters that are no text. Nothing was saved.", "To the jobs", "/jobs", 0}},
 	{errForeign, answer{http.StatusForbidden, "Sent from another site", "This form was not sent from a page of this site, so nothing was done.", "To the jobs", "/jobs", 0}},
 	{errToken, answer{http.StatusForbidden, "This page is older than your sign-in", "The form was drawn before you signed in, or for somebody else. Nothing was saved; open the page again and send it from there.", "Open the page again", "/", 0}},
-	{errForm, answer{http.StatusBadRequest, "This form was not understood", "It has fields that do not belong to it, or it arrived damaged. Go back, load the page again, and send it once more.", "To the jobs", "/jobs", 0}},
+	{errForm, answer{http.StatusBadRequest, "This form was not understood", "It arrived damaged, or it is no form at all. Nothing was saved. Go back, load the page again, and send it once more.", "To the jobs", "/jobs", 0}},
 	{errHandshake, answer{http.StatusBadRequest, "Signing in did not work", "What the sign-in service sent could not be taken. Start again; if it happens again, tell whoever runs this site the number below.", "Sign in", "/sign-in", 0}},
 	{errCallback, answer{http.StatusBadRequest, "Signing in did not work", "The answer does not belong to a sign-in that was started in this browser, or it took too long. Start again.", "Sign in", "/sign-in", 0}},
 }
@@ -92,7 +92,7 @@ func lookup(err error) answer {
 	}
 	for _, a := range answers {
 		if errors.Is(err, a.err) {
-			return a.answer
+			return a.told(err)
 		}
 	}
 	var tooLarge *http.MaxBytesError
@@ -106,6 +106,15 @@ func lookup(err error) answer {
 		}
 	}
 	return defect
+}
+
+// told names the field where err knows it.
+func (a answer) told(err error) answer {
+	var m misfit
+	if errors.As(err, &m) {
+		a.text = "The field “" + printable(m.field) + "” " + m.what + ". Nothing was saved. Go back, load the page again, and send it once more."
+	}
+	return a
 }
 
 func ruleAnswer(e *app.Error) answer {

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"io"
 	"math"
-	"mime/multipart"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -15,81 +13,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
-	"upwork-ai-agent/app"
 	"upwork-ai-agent/views"
 )
-
-// Limits of a request's body, in bytes.
-const (
-	maxForm   = 256 << 10
-	maxUpload = 8 << 20
-)
-
-// form is what a person sent: fields of the body, never of the address. Every value is valid UTF-8 without NUL.
-type form struct {
-	values url.Values
-	file   *multipart.FileHeader
-}
-
-// errForm is a body that is no form of ours.
-var errForm = errors.New("not a form")
-
-// readForm reads the body as a form. limit is in bytes.
-func readForm(c echo.Context, limit int64) (form, error) {
-	r := c.Request()
-	if r.ContentLength > limit {
-		return form{}, &http.MaxBytesError{Limit: limit}
-	}
-	r.Body = http.MaxBytesReader(c.Response(), r.Body, limit)
-	var err error
-	if strings.HasPrefix(r.Header.Get(echo.HeaderContentType), echo.MIMEMultipartForm) {
-		err = r.ParseMultipartForm(limit)
-	} else {
-		err = r.ParseForm()
-	}
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return form{}, tooLarge
-	case err != nil:
-		return form{}, errForm
-	}
-	f := form{values: r.PostForm}
-	if r.MultipartForm != nil {
-		if files := r.MultipartForm.File["file"]; len(files) > 0 && files[0].Size > 0 {
-			f.file = files[0]
-		}
-	}
-	return f, f.check()
-}
-
-// check refuses what Postgres cannot store, naming the field.
-func (f form) check() error {
-	for name, values := range f.values {
-		for _, v := range values {
-			if !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
-				message := "This contains characters that are no text."
-				return &app.Error{Code: app.Invalid, Message: "The field “" + strings.ToValidUTF8(name, "?") + "” contains characters that are no text.",
-					Fields: map[string]string{name: message}}
-			}
-		}
-	}
-	return nil
-}
-
-// only refuses a field that the form does not have. Names that end with * stand for all that begin so.
-func (f form) only(names ...string) error {
-	for have := range f.values {
-		known := slices.ContainsFunc(append(names, "tenant", "token"), func(n string) bool {
-			prefix, open := strings.CutSuffix(n, "*")
-			return have == n || open && strings.HasPrefix(have, prefix)
-		})
-		if !known {
-			return errForm
-		}
-	}
-	return nil
-}
 
 func (f form) get(name string) string { return f.values.Get(name) }
 
@@ -142,7 +67,7 @@ func cleanName(s string) string {
 	return s
 }
 
-// kept lists what a person typed, without what our form put there itself.
+// kept lists what a person typed, without what our form put there itself. What is no text is shown as a mark.
 func (f form) kept() []views.KeptField {
 	var kept []views.KeptField
 	for name, values := range f.values {
@@ -151,7 +76,7 @@ func (f form) kept() []views.KeptField {
 		}
 		for _, v := range values {
 			if strings.TrimSpace(v) != "" {
-				kept = append(kept, views.KeptField{Name: name, Value: v})
+				kept = append(kept, views.KeptField{Name: printable(name), Value: printable(v)})
 			}
 		}
 	}

@@ -124,7 +124,7 @@ func (h *handlers) triageJob(c echo.Context, tx *db.Tx) (string, error) {
 	}
 	to, reason := job.Triage(r.form.get("to")), r.form.line("reason")
 	if !slices.Contains(job.Triages, to) {
-		return "", errForm
+		return "", unknownValue("to")
 	}
 	if len([]rune(reason)) > 500 {
 		return "", redraw(errForm, func(c echo.Context, v *db.View) (templ.Component, error) {

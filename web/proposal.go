@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -105,7 +106,7 @@ func fieldsText(f views.EditorFields) (proposal.Text, error) {
 	}
 	bid := proposal.Bid(f.Bid)
 	if bid != "" && bid != proposal.HourlyBid && bid != proposal.FixedBid {
-		return proposal.Text{}, errForm
+		return proposal.Text{}, unknownValue("bid")
 	}
 	return proposal.Text{Letter: f.Letter, Answers: f.Answers, Bid: bid, BidAmount: amount}, nil
 }
@@ -117,11 +118,11 @@ func (h *handlers) saveProposal(c echo.Context, tx *db.Tx) (string, error) {
 	}
 	typed := typedFields(r.form)
 	t, err := fieldsText(typed)
+	origin := cmp.Or(r.form.get("origin"), "typed")
+	if origin != "typed" && origin != "merge" {
+		return "", unknownValue("origin")
+	}
 	if err == nil {
-		origin := "typed"
-		if r.form.get("origin") == "merge" {
-			origin = "merge"
-		}
 		err = app.SaveProposal(c.Request().Context(), tx, pathID(c), r.form.number("version"), t, origin)
 	}
 	if err != nil {
@@ -215,7 +216,7 @@ func (h *handlers) moveProposal(c echo.Context, tx *db.Tx) (string, error) {
 	}
 	to := proposal.Status(r.form.get("to"))
 	if !slices.Contains(proposal.Statuses, to) {
-		return "", errForm
+		return "", unknownValue("to")
 	}
 	value, err := cents(r.form.line("contract_value"))
 	if err != nil {

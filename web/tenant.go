@@ -102,8 +102,11 @@ func (r *request) say(message string) { r.cookie.message = message }
 var errWrongTenant = errors.New("written for another organization")
 
 // guard refuses a form of another organization: the session has moved on in another tab. A form without a tenant is none
-// of ours.
+// of ours: it is damaged, or empty.
 func (r *request) guard(f form) error {
+	if !f.values.Has("tenant") {
+		return errForm
+	}
 	if id, err := uuid.Parse(f.get("tenant")); err != nil || id != r.session.Tenant.ID {
 		return errWrongTenant
 	}

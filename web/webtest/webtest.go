@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/cookiejar"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync"
@@ -87,17 +86,20 @@ func Start(t testing.TB, d *dbtest.Database, seed sandbox.Seed) *Site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewUnstartedServer(front)
-	if err := server.Listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	server.Listener = listener
-	server.Start()
-	t.Cleanup(server.Close)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- front.Serve(ctx, listener) }()
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections() // else the server waits for its browsers to hang up
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("the site ended with %v", err)
+		}
+	})
 	return s
 }
 
-func (s *Site) front(d *db.DB, log *slog.Logger) (http.Handler, error) {
+func (s *Site) front(d *db.DB, log *slog.Logger) (*web.Server, error) {
 	secret, publishable := s.Sandbox.Keys()
 	client, err := clerk.New(clerk.Config{SecretKey: secret, PublishableKey: publishable, APIURL: s.Sandbox.URL(), BaseURL: s.URL})
 	if err != nil {
