@@ -157,8 +157,9 @@ func Attempts(ctx context.Context, t *sealed.ControlTx, since time.Time, into *[
 
 // TaskFilter chooses tasks. The zero filter is all of them.
 type TaskFilter struct {
-	State string // river's: available, scheduled, running, retryable, completed, cancelled, discarded; empty: any
-	Kind  string // empty: any
+	Before int64  // id of the last task of the page before; 0: from the latest on
+	State  string // river's: available, scheduled, running, retryable, completed, cancelled, discarded; empty: any
+	Kind   string // empty: any
 }
 
 // TaskLine is one task.
@@ -177,7 +178,10 @@ type TaskLine struct {
 	Error       string     `db:"error"` // of the last failure, for the operator; empty: none
 }
 
-// Tasks lists the tasks that f chooses, latest first, at most 200.
+// TasksPage is how many tasks a page of the list has.
+const TasksPage = 50
+
+// Tasks lists the tasks that f chooses, latest first: a page, and one more when there is a next one.
 func Tasks(ctx context.Context, t *sealed.ControlTx, f TaskFilter, into *[]TaskLine) error {
 	return sealed.ControlList(ctx, t, "control.tasks", `
 		SELECT j.id, j.kind, j.state::text AS state, r.tenant_id, coalesce(r.name, '') AS tenant_name, j.attempt, j.max_attempts,
@@ -185,8 +189,8 @@ func Tasks(ctx context.Context, t *sealed.ControlTx, f TaskFilter, into *[]TaskL
 		       coalesce(j.errors[array_upper(j.errors, 1)]->>'error', '') AS error
 		FROM control.river_job j
 		LEFT JOIN control.registry r ON r.tenant_id::text = j.args->>'tenant'
-		WHERE ($1 = '' OR j.state::text = $1) AND ($2 = '' OR j.kind = $2)
-		ORDER BY j.id DESC LIMIT 200`, into, f.State, f.Kind)
+		WHERE ($1 = '' OR j.state::text = $1) AND ($2 = '' OR j.kind = $2) AND ($3 = 0 OR j.id < $3)
+		ORDER BY j.id DESC LIMIT $4`, into, f.State, f.Kind, f.Before, TasksPage+1)
 }
 
 // TaskCount is how many tasks of a kind are in a state.
