@@ -269,3 +269,24 @@ func triageMoves(from job.Triage) []job.Triage {
 
 // canWrite tells whether the member may change anything.
 func (s Shell) canWrite() bool { return s.Role.AtLeast(db.MemberRole) }
+
+// counted is a number of things: "1 finding", "3 findings".
+func counted[N int | int64](n N, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return grouped(n) + " " + thing + "s"
+}
+
+// around is a time as people say it, also when it is still to come: "in 5 min".
+func around(t, now time.Time) string {
+	switch wait := t.Sub(now); {
+	case wait <= 0:
+		return ago(t, now)
+	case wait < time.Minute:
+		return "in less than a minute"
+	case wait < 30*24*time.Hour:
+		return "in " + strings.TrimSuffix(ago(now.Add(-wait), now), " ago")
+	}
+	return t.UTC().Format("2 Jan 2006")
+}

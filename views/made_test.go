@@ -56,7 +56,7 @@ func TestEveryPageIsOneDocumentThatNeedsNothingElse(t *testing.T) {
 	t.Parallel()
 	for name, component := range all() {
 		d := parse(t, component)
-		for selector, want := range map[string]int{"h1": 1, "main#content": 1, "header": 1, "title": 1, "html[lang=en]": 1, `body > a.skip[href="#content"]`: 1, "link[rel=stylesheet]": 1} {
+		for selector, want := range map[string]int{"h1": 1, "main#content": 1, "header": 1, "head > title": 1, "html[lang=en]": 1, `body > a.skip[href="#content"]`: 1, "link[rel=stylesheet]": 1} {
 			if got := d.Find(selector).Length(); got != want {
 				t.Errorf("%s: %d %s, want %d", name, got, selector, want)
 			}
@@ -162,7 +162,25 @@ func TestWhatAPageOffersDependsOnTheRoleAndTheStatus(t *testing.T) {
 		"wrong-tenant-hidden":   {`main form`: 0, `main a[href="/jobs"]`: 1},
 		"signed-out":            {`a[href="/sign-in"]`: 1, `form`: 0, `nav`: 0},
 		"organizations":         {`main form[action="/organizations/switch"]`: 1, `form[action="/organizations"][method=post] input[name=name]`: 1, `.switcher button[aria-current=true]`: 1},
-		"organizations-none":    {`input[name=q]`: 0, `form[method=post] input[name=name]`: 1, `nav a`: 1},
+		"isolation": {`form[action="/organization/isolation/seen"]`: 1, `main a[href="/organization/isolation/proof.json"]`: 1, `svg[role=img]`: 2, `figure details table`: 2, `#attempts ~ table tbody tr`: 4, `#attempts ~ table a`: 1,
+			`.tabs a[aria-current=page]`: 1, `.tabs a`: 2, `.top nav a[aria-current=page]`: 1, `.badge.bad`: 1},
+		"isolation-broken":   {`form[action="/organization/isolation/seen"]`: 0, `#alerts`: 1, `#proof ~ p .badge.bad`: 1, `#proof ~ table .badge.bad`: 2, `#proof ~ details .badge.bad`: 2},
+		"isolation-none":     {`#alerts`: 0, `svg`: 0, `main table`: 0, `main form`: 0, `section p.soft`: 3, `main a.button`: 0},
+		"overview":           {`.top nav a[href^="/admin"]`: 5, `.switcher`: 0, `.top strong.badge`: 1, `.alarm`: 0, `main a[href="/admin/tasks?state=discarded"]`: 1, `main a[href="/admin/tenants?state=suspended"]`: 1},
+		"overview-none":      {`main p.soft`: 4, `.card p.soft`: 4},
+		"tenants":            {`tbody tr`: 2, `#state [selected]`: 1, `#sort [selected]`: 1, `.badge.good`: 1, `.filter a`: 1},
+		"tenants-none":       {`.filter a`: 0, `.empty`: 1, `table`: 0},
+		"tenants-no-match":   {`.empty a[href="/admin/tenants"]`: 1},
+		"posture":            {`svg[role=img]`: 2, `#posture ~ table tbody tr`: 1, `#proofs ~ table .badge.bad`: 1, `#who ~ table tbody tr`: 2, `.tabs a`: 3},
+		"posture-none":       {`svg`: 0, `table`: 0, `#posture ~ p .badge.good`: 1, `p.soft`: 4},
+		"why":                {`form[action="/admin/why"][method=get] input`: 4, `#verdict`: 0, `[aria-invalid]`: 0},
+		"why-wrong":          {`[aria-invalid=true]`: 5, `#operation [selected]`: 1},
+		"why-refused":        {`.steps li`: 3, `#verdict .badge.bad`: 1, `.steps pre`: 2, `#operation [selected][value=update]`: 1},
+		"why-allowed":        {`#verdict .badge.good`: 1},
+		"tasks":              {`.tabs a`: 8, `#kind option`: 3, `tbody tr`: 7, `a[rel=next]`: 1, `.badge.bad`: 1, `.tabs a[href*="kind="]`: 8},
+		"tasks-none":         {`.empty`: 1, `#kind`: 0},
+		"tasks-no-match":     {`.empty a[href="/admin/tasks"]`: 1},
+		"organizations-none": {`input[name=q]`: 0, `form[method=post] input[name=name]`: 1, `nav a`: 1},
 	} {
 		d := parse(t, pages[name])
 		for selector, want := range offers {

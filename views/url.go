@@ -6,6 +6,8 @@ import (
 
 	"github.com/a-h/templ"
 	"github.com/google/uuid"
+
+	"upwork-ai-agent/db/place"
 )
 
 // This file is the only one that calls an address safe. Everything else that becomes one is a text, which templ checks.
@@ -39,4 +41,44 @@ func (f JobsFilter) filterURL(triage string) templ.SafeURL {
 		return "/jobs"
 	}
 	return templ.SafeURL("/jobs?" + string(b[1:]))
+}
+
+// periodURL is a page at a choice of its period picker.
+func periodURL(path, period string) templ.SafeURL {
+	return templ.SafeURL(path + "?" + url.Values{"period": {period}}.Encode())
+}
+
+// entityURL is the address of one of an organization's own rows, if it is of a kind that has one.
+func entityURL(entity string, id *uuid.UUID) (templ.SafeURL, bool) {
+	if id == nil {
+		return "", false
+	}
+	switch entity {
+	case "job":
+		return jobURL(*id), true
+	case "proposal":
+		return proposalURL(*id), true
+	case "import":
+		return importURL(*id), true
+	}
+	return "", false
+}
+
+// tenantsURL is the operator's list of the organizations in a state.
+func tenantsURL(state place.State) templ.SafeURL {
+	return templ.SafeURL("/admin/tenants?" + url.Values{"state": {string(state)}}.Encode())
+}
+
+// tasksURL is the list of the tasks in a state and of a kind; any, where they are empty.
+func tasksURL(state, kind string) templ.SafeURL {
+	q := url.Values{}
+	for name, value := range map[string]string{"state": state, "kind": kind} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if len(q) == 0 {
+		return "/admin/tasks"
+	}
+	return templ.SafeURL("/admin/tasks?" + q.Encode())
 }

@@ -1,0 +1,108 @@
+package views
+
+import (
+	"time"
+
+	"upwork-ai-agent/db/alert"
+	"upwork-ai-agent/db/audit"
+	"upwork-ai-agent/db/hit"
+	"upwork-ai-agent/db/isolation"
+)
+
+// IsolationPage shows the owner of an organization what keeps it apart, and who has tried it.
+type IsolationPage struct {
+	Shell
+	Period   Period
+	Proof    *isolation.Report // the last; nil: none has run yet
+	Alerts   []alert.Alert
+	Attempts []audit.Attempt
+	Tried    []audit.Point
+	Hits     []hit.Row
+	Traffic  []hit.Point
+}
+
+// openAlerts are those that nobody has seen.
+func (p IsolationPage) openAlerts() (open int) {
+	for _, a := range p.Alerts {
+		if a.SeenAt == nil {
+			open++
+		}
+	}
+	return open
+}
+
+// triedChart is how often this organization was tried.
+func (p IsolationPage) triedChart() Chart {
+	values := make([]int64, p.Period.steps())
+	for _, t := range p.Tried {
+		if i, ok := p.Period.at(p.Now, t.At); ok {
+			values[i] += t.Count
+		}
+	}
+	return p.Period.chart("tried", "Attempts", p.Now, Series{"attempts", Refused, values})
+}
+
+// trafficChart is how many statements met the policies.
+func (p IsolationPage) trafficChart() Chart {
+	let, refused := make([]int64, p.Period.steps()), make([]int64, p.Period.steps())
+	for _, t := range p.Traffic {
+		if i, ok := p.Period.at(p.Now, t.At); ok {
+			let[i] += t.Calls - t.Refused
+			refused[i] += t.Refused
+		}
+	}
+	return p.Period.chart("traffic", "Queries", p.Now, Series{"answered", Usual, let}, Series{"refused", Refused, refused})
+}
+
+// chart is a chart of the period.
+func (p Period) chart(id, title string, now time.Time, series ...Series) Chart {
+	return Chart{ID: id, Title: title, Since: p.Since(now), Step: p.Step, Series: series}
+}
+
+// The words of isolation.
+var (
+	// attemptNames say what was done, to those it was done to.
+	attemptNames = map[string]string{"foreign_id": "Opened an address of yours while working in another organization", "switch": "Tried to switch into this organization",
+		"form": "Sent a form that was made for this organization from another one", "refused_write": "Tried to change what they may not"}
+	// attemptKinds say it to the operator.
+	attemptKinds = map[string]string{"foreign_id": "foreign address", "switch": "switch", "form": "form of another organization", "refused_write": "refused change"}
+	entityNames  = map[string]string{"job": "a job", "proposal": "a proposal", "import": "an import", "organization": "the organization", "page": "a page"}
+	breachNames  = map[isolation.Kind]string{isolation.Leak: "Leak", isolation.Oracle: "Oracle", isolation.Unproven: "Not proven"}
+)
+
+// word is a word of one of the tables of words, or the bare value where there is none.
+func word[K ~string](words map[K]string, value K) string {
+	if name, ok := words[value]; ok {
+		return name
+	}
+	return string(value)
+}
+
+// proofVerdict is what a proof found, in a sentence.
+func proofVerdict(ok bool, leaks, oracles int) string {
+	switch {
+	case ok:
+		return "Nothing got through."
+	case leaks+oracles > 0:
+		return "Something got through."
+	}
+	return "Nothing got through, but not everything could be tried."
+}
+
+// proofTook is how long a proof took.
+func proofTook(ms int) string {
+	return (time.Duration(ms) * time.Millisecond).Round(100 * time.Millisecond).String()
+}
+
+// latency is how long a query took, to two digits.
+func latency(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return "unknown"
+	case d < time.Millisecond:
+		return grouped(d.Microseconds()) + " µs"
+	case d < time.Second:
+		return string(appendTenths(nil, d.Microseconds()/100)) + " ms"
+	}
+	return string(appendTenths(nil, d.Milliseconds()/100)) + " s"
+}
