@@ -30,6 +30,23 @@ func platformPage(h controlPage) door {
 	return door{policy: "platform admin", hidden: true, handle: func(s *Server) echo.HandlerFunc { return s.controlled(s.enterPlatform, h) }}
 }
 
+// platformLook is platformPage for a page that asks elsewhere than in the control plane.
+func platformLook(h lookPage) door {
+	return door{policy: "platform admin", hidden: true, handle: func(s *Server) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			r, err := s.enterPlatform(c)
+			if err != nil {
+				return err
+			}
+			component, err := h(r)
+			if err != nil {
+				return s.refuse(r, form{}, err)
+			}
+			return s.show(r, http.StatusOK, component)
+		}
+	}}
+}
+
 // controlled runs a page of the control plane.
 func (s *Server) controlled(enter func(echo.Context) (*request, error), h controlPage) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -86,6 +103,29 @@ func tenantPage(least db.Role, h page) door {
 	}}
 }
 
+// tenantDownload is a door for members of the active tenant with at least the role least, to a file.
+func tenantDownload(least db.Role, h download) door {
+	return door{policy: "tenant " + string(least), handle: func(s *Server) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			r, err := s.enterTenant(c)
+			if err != nil {
+				return err
+			}
+			var f file
+			err = s.db.Read(c.Request().Context(), r.actor(least), func(v *db.View) (err error) {
+				f, err = h(r, v)
+				return err
+			})
+			if err != nil {
+				return s.refuse(r, form{}, err)
+			}
+			private(c)
+			c.Response().Header().Set(echo.HeaderContentDisposition, `attachment; filename="`+f.name+`"`)
+			return c.Blob(http.StatusOK, f.kind, f.body)
+		}
+	}}
+}
+
 // tenantAction is a door for members of the active tenant with at least the role least, to a change of its data.
 func tenantAction(least db.Role, h action) door { return tenantPost(least, maxForm, h) }
 
@@ -105,6 +145,9 @@ func tenantPost(least db.Role, limit int64, h action) door {
 				next, err = h(r, tx)
 				return err
 			})
+			if err == nil && r.then != nil {
+				err = s.db.Control(outside.Context(), func(tx *db.ControlTx) error { return r.then(outside.Context(), tx) })
+			}
 			return next, err
 		})
 	}}
@@ -236,10 +279,15 @@ func (s *Server) show(r *request, status int, component templ.Component) error {
 			return err
 		}
 	}
-	h := r.Response().Header()
+	private(r)
+	return draw(r, status, component)
+}
+
+// private keeps an answer out of every cache.
+func private(c echo.Context) {
+	h := c.Response().Header()
 	h.Set(echo.HeaderCacheControl, "no-store")
 	h.Set(echo.HeaderVary, "Cookie")
-	return draw(r, status, component)
 }
 
 func draw(c echo.Context, status int, component templ.Component) error {

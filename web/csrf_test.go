@@ -31,6 +31,7 @@ func changes(t *testing.T, s *webtest.Site, b *webtest.Browser) []change {
 	editor := b.Submit(b.Get(job), `form[action="/proposals"]`, nil)
 	saved := b.Submit(editor, editorForm, url.Values{"letter": {"MERIDIAN"}})
 	preview := b.Submit(b.Get("/jobs/import"), `form[action="/jobs/import"]`, url.Values{"text": {"title,url\nAnother,https://www.upwork.com/jobs/~022050861570460031848\n"}})
+	alarm(t, s, "Acme")
 	tenant := preview.Find(`form[action="/sign-out"] input[name=tenant]`).AttrOr("value", "")
 	beta := ""
 	for _, button := range preview.Find(".switcher button").EachIter() {
@@ -38,7 +39,7 @@ func changes(t *testing.T, s *webtest.Site, b *webtest.Browser) []change {
 			beta = button.AttrOr("value", "")
 		}
 	}
-	version := saved.Find(editorForm + " input[name=version]").AttrOr("value", "")
+	version := saved.Find(editorForm+" input[name=version]").AttrOr("value", "")
 	all := []change{
 		{"/jobs/import", "/jobs/import", url.Values{"text": {"title,url\nOne more,https://www.upwork.com/jobs/~022050861570460031849\n"}}},
 		{"/jobs/import/:id", preview.URL.Path, url.Values{}},
@@ -47,6 +48,7 @@ func changes(t *testing.T, s *webtest.Site, b *webtest.Browser) []change {
 		{"/proposals/:id", saved.URL.Path, url.Values{"version": {version}, "letter": {"PLANTED"}}},
 		{"/proposals/:id/restore", saved.URL.Path + "/restore", url.Values{"version": {"3"}, "restore": {"1"}}},
 		{"/proposals/:id/move", saved.URL.Path + "/move", url.Values{"version": {"4"}, "to": {"archived"}}},
+		{"/organization/isolation/seen", "/organization/isolation/seen", url.Values{}},
 		{"/organizations/switch", "/organizations/switch", url.Values{"tenant_id": {beta}}},
 		{"/organizations", "/organizations", url.Values{"name": {"Planted"}}},
 		{"/sign-out", "/sign-out", url.Values{}},

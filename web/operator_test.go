@@ -93,3 +93,83 @@ func TestTheOperatorSeesTheirPagesAndNoOrganization(t *testing.T) {
 		}
 	}
 }
+
+// asOperator opens a browser as the operator.
+func asOperator(t *testing.T, s *webtest.Site) *webtest.Browser {
+	t.Helper()
+	b := s.Browser(t)
+	b.SignIn(webtest.Operator)
+	return b
+}
+
+func TestTheOperatorFindsOrganizationsByNameStateAndOrder(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	signIn(t, s, ana, "Acme") // makes both known
+	b := asOperator(t, s)
+	exec(t, s.Database, "UPDATE app.fence SET state = 'suspended' WHERE tenant_id = (SELECT tenant_id FROM control.registry WHERE name = 'Beta')")
+	exec(t, s.Database, "INSERT INTO control.activity SELECT tenant_id, now(), 12345, 1, 1, 1 FROM control.registry WHERE name = 'Beta'")
+	for query, want := range map[string]string{"": "Acme Beta", "?q=be": "Beta", "?state=suspended": "Beta", "?state=active": "Acme", "?state=nonsense": "Acme Beta", "?sort=calls": "Beta Acme", "?sort=%00": "Acme Beta", "?q=zzz": ""} {
+		var names []string
+		p := b.Get("/admin/tenants" + query)
+		for _, c := range p.Find(`tbody [data-label="Name"]`).EachIter() {
+			names = append(names, c.Find("span").First().Contents().First().Text())
+		}
+		if got := strings.Join(names, " "); p.Status != http.StatusOK || got != want {
+			t.Errorf("%q: %d, %q, want %q", query, p.Status, got, want)
+		}
+		if p.Find("#q").AttrOr("value", "") != strings.TrimPrefix(query, "?q=") && strings.HasPrefix(query, "?q=") {
+			t.Errorf("%q: the search is lost", query)
+		}
+	}
+	if p := b.Get("/admin/tenants?q=acme"); !strings.Contains(p.Find("tbody").Text(), "unknown") {
+		t.Error("what was not measured is not unknown")
+	}
+}
+
+func TestAQuestionThatIsNotUnderstoodIsKeptAndTold(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	signIn(t, s, ana, "Acme")
+	b := asOperator(t, s)
+	if p := b.Get("/admin/why"); p.Find(".problem, #verdict").Length() != 0 {
+		t.Error("an answer before the question")
+	}
+	asked := b.Submit(b.Get("/admin/why"), `form[action="/admin/why"]`, url.Values{"tenant": {"acme"}, "member": {ben}, "table": {"no such <table>"}, "id": {"x"}, "operation": {"delete"}})
+	if asked.Status != http.StatusOK || asked.Find("main .problem").Length() != 1 || asked.Find("#table").AttrOr("value", "") != "no such <table>" || asked.Find("#operation [selected]").AttrOr("value", "") != "delete" ||
+		asked.Find("#member").AttrOr("value", "") != ben {
+		t.Errorf("%d, %d problems, table %q", asked.Status, asked.Find("main .problem").Length(), asked.Find("#table").AttrOr("value", ""))
+	}
+	answered := b.Get("/admin/why?" + url.Values{"tenant": {"acme"}, "member": {ben}, "table": {"jobs"}, "id": {"01890000-0000-7000-8000-000000000000"}, "operation": {"select"}}.Encode())
+	if answered.Find("#verdict").Length() != 1 || answered.Find(".steps li").Length() < 3 || answered.Find("main .problem").Length() != 0 {
+		t.Errorf("%d steps, %q", answered.Find(".steps li").Length(), answered.Find("main").Text())
+	}
+}
+
+func TestTasksArePagedAndFiltered(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := asOperator(t, s)
+	exec(t, s.Database, `INSERT INTO control.river_job (kind, args, state, queue, max_attempts, errors, finalized_at)
+		SELECT 'kind' || n % 2, '{}', CASE WHEN n % 3 = 0 THEN 'discarded' ELSE 'available' END::control.river_job_state, 'other', 25, ARRAY['{"error": "SELECT secret FROM jobs"}'::jsonb], CASE WHEN n % 3 = 0 THEN now() END
+		FROM generate_series(1, 120) AS n`)
+	for query, want := range map[string]int{"?kind=kind0": 60, "?kind=kind0&state=discarded": 20, "?kind=kind1&state=available": 40, "?kind=none": 0, "?state=%00": -1} {
+		seen, pages := map[string]bool{}, 0
+		for next := "/admin/tasks" + query; next != ""; pages++ {
+			p := b.Get(next)
+			if p.Status != http.StatusOK || strings.Contains(p.Body, "secret") || pages > 3 {
+				t.Fatalf("%s: %d on page %d, or it repeats an error", next, p.Status, pages)
+			}
+			for _, r := range p.Find(`tbody [data-label="Task"]`).EachIter() {
+				seen[r.Text()] = true
+			}
+			next = p.Find("a[rel=next]").AttrOr("href", "")
+		}
+		if want >= 0 && len(seen) != want {
+			t.Errorf("%s: %d tasks on %d pages, want %d", query, len(seen), pages, want)
+		}
+	}
+	if p := b.Get("/admin/tasks?before=x"); p.Status != http.StatusNotFound {
+		t.Errorf("a cursor that is none: %d", p.Status)
+	}
+}

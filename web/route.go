@@ -19,9 +19,20 @@ type (
 	controlPage func(c echo.Context, tx *db.ControlTx) (templ.Component, error)
 	// controlAction changes what is known before a tenant is.
 	controlAction func(c echo.Context, tx *db.ControlTx) (next string, err error)
+	// download sends a file to a member of a tenant.
+	download func(c echo.Context, v *db.View) (file, error)
+	// lookPage shows what readers outside of any transaction of its own find.
+	lookPage func(c echo.Context) (templ.Component, error)
 	// ruleAction is a rule of app that makes its own transactions, because it talks to somebody else in between.
 	ruleAction func(c echo.Context) (next string, err error)
 )
+
+// file is what a download sends.
+type file struct {
+	name string // ASCII without quotes
+	kind string // its Content-Type
+	body []byte
+}
 
 // route is one row of the table. It is written without field names, so that one without a door does not build.
 type route struct {
@@ -70,6 +81,14 @@ func (h *handlers) routes() []route {
 		{http.MethodPost, "/proposals/:id/restore", tenantAction(db.MemberRole, h.restoreProposal)},
 		{http.MethodPost, "/proposals/:id/move", tenantAction(db.MemberRole, h.moveProposal)},
 
+		{http.MethodGet, "/organization/isolation", tenantPage(db.Admin, h.isolation)},
+		{http.MethodPost, "/organization/isolation/seen", tenantAction(db.Admin, h.seeAlerts)},
+		{http.MethodGet, "/organization/isolation/proof.json", tenantDownload(db.Admin, h.proofText)},
+
 		{http.MethodGet, "/admin", platformPage(h.overview)},
+		{http.MethodGet, "/admin/tenants", platformPage(h.tenants)},
+		{http.MethodGet, "/admin/isolation", platformPage(h.isolationOfAll)},
+		{http.MethodGet, "/admin/why", platformLook(h.whyPage)},
+		{http.MethodGet, "/admin/tasks", platformPage(h.tasks)},
 	}
 }

@@ -19,6 +19,8 @@ import (
 	"upwork-ai-agent/app"
 	"upwork-ai-agent/app/clerk"
 	"upwork-ai-agent/db"
+	"upwork-ai-agent/db/control"
+	"upwork-ai-agent/db/isolation"
 	"upwork-ai-agent/static"
 )
 
@@ -80,7 +82,13 @@ func New(o Options) (*Server, error) {
 		harden,                // headers of every answer
 		sameOrigin(o.BaseURL), // no form of another site
 	)
-	h := &handlers{cookies: ck, clerk: o.Clerk, orgs: o.Organizations, base: o.BaseURL, sandbox: o.Sandbox, ping: s.ping, assets: static.Handler()}
+	h := &handlers{cookies: ck, clerk: o.Clerk, orgs: o.Organizations, base: o.BaseURL, sandbox: o.Sandbox, ping: s.ping, assets: static.Handler(),
+		proof:   func(ctx context.Context) (control.Proof, error) { return control.LatestProof(ctx, o.DB) },
+		posture: func(ctx context.Context) (isolation.Findings, error) { return isolation.Posture(ctx, o.DB) },
+		why: func(ctx context.Context, q isolation.Question) (isolation.Answer, error) {
+			return isolation.Why(ctx, o.DB, q)
+		},
+	}
 	for _, r := range h.routes() {
 		if err := s.add(r); err != nil {
 			return nil, err

@@ -14,6 +14,7 @@ import (
 	"upwork-ai-agent/app"
 	"upwork-ai-agent/app/clerk"
 	"upwork-ai-agent/db/control"
+	"upwork-ai-agent/db/isolation"
 	"upwork-ai-agent/views"
 )
 
@@ -25,6 +26,9 @@ type handlers struct {
 	base    *url.URL
 	sandbox bool
 	ping    func(context.Context) error
+	proof   func(context.Context) (control.Proof, error)                        // the last; db.ErrNotFound when none has run
+	posture func(context.Context) (isolation.Findings, error)                   // of all places, now
+	why     func(context.Context, isolation.Question) (isolation.Answer, error) // *isolation.BadQuestion for one that is not understood
 	assets  http.Handler
 }
 

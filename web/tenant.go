@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -21,10 +22,11 @@ type request struct {
 	session  control.Session
 	tokens   *tokens
 	sandbox  bool
-	operator bool // the person operates the platform
-	shown    bool // the message of the last write has been put on a page
-	form     form // of a POST
-	ended    bool // the session is over: the cookie goes
+	operator bool                                       // the person operates the platform
+	shown    bool                                       // the message of the last write has been put on a page
+	form     form                                       // of a POST
+	then     func(context.Context, *db.ControlTx) error // what an action leaves to do on the control plane once it is committed
+	ended    bool                                       // the session is over: the cookie goes
 }
 
 // signedIn is the request behind a handler's context. Only the adapters of signed-in doors make contexts, so it is there.
@@ -85,11 +87,12 @@ func (r *request) actor(least db.Role) db.Actor {
 // shell is what stands around a page of this request.
 func (r *request) shell(title, section string, role db.Role) views.Shell {
 	r.shown = true
+	administers := r.session.Role.AtLeast(db.Admin)
 	return views.Shell{
 		Title: title, Section: section,
 		PersonName: r.session.Name, PersonEmail: r.session.Email,
 		Token: r.tokens.draw(r.session.ID), Tenant: r.session.Tenant.ID, TenantName: r.session.TenantName, Role: role,
-		Operator:      r.operator,
+		Administers: administers, Alarm: administers && r.session.AlertAt != nil, Operator: r.operator,
 		Organizations: r.session.Organizations, Sandbox: r.sandbox,
 		Message: r.cookie.message, Now: time.Now(), Return: local(r.Request().URL),
 	}

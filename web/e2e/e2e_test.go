@@ -72,7 +72,7 @@ func browser(t *testing.T) context.Context {
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("no browser (on Debian: apt-get install chromium): %v", err)
 	}
-	limited, done := context.WithTimeout(ctx, 2*time.Minute)
+	limited, done := context.WithTimeout(ctx, 4*time.Minute)
 	t.Cleanup(done)
 	return limited
 }
@@ -130,6 +130,7 @@ func tour(t *testing.T, ctx context.Context, s *webtest.Site) map[string]string 
 	for name, path := range map[string]string{
 		"organizations": "/organizations", "jobs": "/jobs", "jobs-none": "/jobs?q=nothingmatchesthis&pay=x&country=Atlantis",
 		"import": "/jobs/import", "proposals": "/proposals", "not-found": "/jobs/00000000-0000-0000-0000-000000000000",
+		"isolation": "/organization/isolation", "isolation-week": "/organization/isolation?period=7d",
 	} {
 		at[name] = s.URL + path
 	}
@@ -167,20 +168,31 @@ func setTheme(theme string) chromedp.Action[chromedp.Void] {
 func TestEveryPageIsAccessibleInBothThemesAndFitsASmallScreen(t *testing.T) {
 	t.Parallel()
 	s, ctx := start(t), browser(t)
+	pages := tour(t, ctx, s)
+	lookAt(t, ctx, map[string]string{"isolation-none": pages["isolation"]})
+	happen(t, s)
+	lookAt(t, ctx, pages)
+}
+
+// lookAt opens every page in every theme and width.
+func lookAt(t *testing.T, ctx context.Context, pages map[string]string) {
+	t.Helper()
 	shots := os.Getenv("SHOTS")
-	for name, address := range tour(t, ctx, s) {
+	for name, address := range pages {
 		for _, theme := range themes {
 			for _, width := range widths {
 				do(t, ctx, chromedp.EmulateViewport(width, 900), setTheme(theme))
 				open(t, ctx, address)
+				if shots != "" {
+					shoot(t, ctx, filepath.Join(shots, fmt.Sprintf("%s-%s-%d.png", name, theme, width)))
+				}
+				// What is folded away must hold too.
+				do(t, ctx, chromedp.Evaluate[chromedp.Void](`document.querySelectorAll("main details").forEach(d => d.open = true)`))
 				if get(t, ctx, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth`)) {
 					t.Errorf("%s is wider than %d px", name, width)
 				}
 				for _, finding := range check(t, ctx) {
 					t.Errorf("%s, %s, %d px: %s", name, theme, width, finding)
-				}
-				if shots != "" {
-					shoot(t, ctx, filepath.Join(shots, fmt.Sprintf("%s-%s-%d.png", name, theme, width)))
 				}
 			}
 		}
