@@ -62,6 +62,18 @@ func proofName(r *isolation.Report) string {
 	return "isolation-" + r.Started.UTC().Format("20060102-1504")
 }
 
+// proofPage is the last proof as a document that stands alone and can be verified.
+func (h *handlers) proofPage(c echo.Context, v *db.View) (file, error) {
+	if err := v.Load(); err != nil {
+		return file{}, err
+	}
+	report, _, err := h.lastReport(c)
+	if err != nil {
+		return file{}, err
+	}
+	return file{proofName(report) + ".html", echo.MIMETextHTMLCharsetUTF8, report.HTML()}, nil
+}
+
 // proofText is the last proof, byte by byte as it was signed.
 func (h *handlers) proofText(c echo.Context, v *db.View) (file, error) {
 	if err := v.Load(); err != nil {
@@ -71,7 +83,7 @@ func (h *handlers) proofText(c echo.Context, v *db.View) (file, error) {
 	if err != nil {
 		return file{}, err
 	}
-	return file{proofName(report) + ".json", "application/json", signed}, nil
+	return file{proofName(report) + ".json", echo.MIMEApplicationJSON, signed}, nil
 }
 
 // seeAlerts marks the alerts of the organization as seen, and then takes the banner away. Sent again after the second has

@@ -41,7 +41,7 @@ func TestOnlyThoseWhoAdministerAnOrganizationSeeItsIsolation(t *testing.T) {
 	tenant := p.Find(".switcher [aria-current]").AttrOr("value", "")
 	for name, person := range map[string]string{"a member": ben, "a viewer": vera} {
 		b := signIn(t, s, person, "Acme")
-		for _, path := range []string{"/organization/isolation", "/organization/isolation/proof.json"} {
+		for _, path := range []string{"/organization/isolation", "/organization/isolation/proof.html", "/organization/isolation/proof.json"} {
 			if p := b.Get(path); p.Status != http.StatusForbidden || strings.Contains(p.Body, "12,480") || strings.Contains(p.Body, "12480") {
 				t.Errorf("%s gets %d from %s", name, p.Status, path)
 			}
@@ -90,7 +90,7 @@ func TestAnAlertStandsOnEveryPageOfAnAdministratorUntilItIsSeen(t *testing.T) {
 	}
 }
 
-func TestAProofIsDownloadedByteByByteAsItWasSigned(t *testing.T) {
+func TestAProofIsDownloadedAsADocumentAndByteByByteAsItWasSigned(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	b := signIn(t, s, ana, "Acme")
@@ -104,6 +104,11 @@ func TestAProofIsDownloadedByteByByteAsItWasSigned(t *testing.T) {
 	p := b.Get("/organization/isolation")
 	if p.Find("#proof ~ details b").Length() != 0 || !strings.Contains(p.Find("#proof ~ details").Text(), "select <b>") {
 		t.Errorf("what was tried: %q", p.Find("#proof ~ details").Text())
+	}
+	document := b.Get(p.Find(`main .button`).First().AttrOr("href", ""))
+	if document.Status != http.StatusOK || document.H1() != "Proof of isolation" || document.Find("#report").Length() != 1 || document.Find("b").Length() != 0 ||
+		document.Header.Get("Content-Disposition") != `attachment; filename="isolation-20261125-1200.html"` {
+		t.Errorf("the document: %d %v %q", document.Status, document.Header, document.H1())
 	}
 	file := b.Get(p.Find(`main .button`).Last().AttrOr("href", ""))
 	if file.Status != http.StatusOK || file.Body != aProof || file.Header.Get("Content-Type") != "application/json" || file.Header.Get("Cache-Control") != "no-store" ||

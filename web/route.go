@@ -83,6 +83,7 @@ func (h *handlers) routes() []route {
 
 		{http.MethodGet, "/organization/isolation", tenantPage(db.Admin, h.isolation)},
 		{http.MethodPost, "/organization/isolation/seen", tenantAction(db.Admin, h.seeAlerts)},
+		{http.MethodGet, "/organization/isolation/proof.html", tenantDownload(db.Admin, h.proofPage)},
 		{http.MethodGet, "/organization/isolation/proof.json", tenantDownload(db.Admin, h.proofText)},
 
 		{http.MethodGet, "/admin", platformPage(h.overview)},
