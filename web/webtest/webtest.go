@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/PuerkitoBio/goquery"
 	"github.com/prometheus/client_golang/prometheus"
@@ -271,6 +272,12 @@ func (b *Browser) SetCookie(name, value string) {
 // NoRedirects makes the browser stop at a redirect, to look at it.
 func (b *Browser) NoRedirects() {
 	b.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+}
+
+// Client is a client over connections of its own that is signed in as this browser is. It follows no redirects.
+func (b *Browser) Client(transport *http.Transport) *http.Client {
+	return &http.Client{Jar: b.http.Jar, Transport: transport, Timeout: 30 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 // Do sends a request as it is, with the browser's cookies.

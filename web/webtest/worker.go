@@ -138,13 +138,13 @@ func NewWorker(t testing.TB, l *Ledger, base, name, person, organization, own st
 	b.SignIn(person)
 	b.Work(organization)
 	form := b.Get("/jobs/import")
-	csv := fmt.Sprintf("title,url,description\n%s of %s,https://www.upwork.com/jobs/~02%019d,Nobody else may read %s.\n", own, name, 2050861570460000000+made.Add(1), own)
+	csv := fmt.Sprintf("title,url,posted_at,description\n%s of %s,https://www.upwork.com/jobs/~02%019d,%s,Nobody else may read %s.\n",
+		own, name, 2050861570460000000+made.Add(1), time.Now().UTC().Format(time.RFC3339), own)
 	b.Submit(b.Submit(form, `form[action="/jobs/import"]`, url.Values{"text": {csv}}), `form[action^="/jobs/import/"]`, nil)
 	job := b.Get("/jobs?q="+url.QueryEscape(`"`+own+" of "+name+`"`)).Find(".row h2 a").First().AttrOr("href", "")
 	editor := b.Submit(b.Get(job), `form[action="/proposals"]`, nil)
 	w := &Worker{name: name, base: base, ledger: l, own: own, foreign: foreign, job: job, proposal: editor.URL.Path,
-		http: &http.Client{Jar: b.http.Jar, Timeout: 30 * time.Second, Transport: &http.Transport{},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+		http: b.Client(&http.Transport{})}
 	w.token = b.Token
 	w.tenant = editor.Find("input[name=tenant]").First().AttrOr("value", "")
 	w.version, _ = strconv.Atoi(editor.Find("input[name=version]").First().AttrOr("value", ""))
