@@ -196,7 +196,7 @@ func serve(ctx context.Context, rt *runtime, args []string) error {
 		return err
 	}
 	defer closeDB()
-	if err := page.Register(metric.Pools(d)); err != nil {
+	if err := errors.Join(page.Register(metric.Pools(d)), page.Register(metric.Installation(d))); err != nil {
 		return err
 	}
 	client, closeClerk, err := rt.clerk()

@@ -246,6 +246,7 @@ func (s *Server) refuse(r *request, f form, err error) error {
 		err = readErr
 	}
 	if errors.Is(err, errWrongTenant) {
+		s.meter.refuse(err)
 		return s.show(r, http.StatusConflict, views.WrongTenant(r.wrongTenant(f)))
 	}
 	answer := s.answer(r, err)

@@ -60,6 +60,7 @@ var defect = answer{http.StatusInternalServerError, "Something went wrong here",
 // work in a moment leads back to where it was tried.
 func (s *Server) answer(c echo.Context, err error) answer {
 	a := lookup(err)
+	s.meter.refuse(err)
 	if a.link == "/" {
 		a.link = pageOf(c.Request())
 	}

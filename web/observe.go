@@ -110,6 +110,7 @@ func failure(c echo.Context, err error) []slog.Attr {
 type meter struct {
 	requests *prometheus.HistogramVec
 	inFlight prometheus.Gauge
+	refusals *prometheus.CounterVec
 }
 
 // latencies are the upper edges of the histogram in seconds: a warm page is a few milliseconds, an import a second.
@@ -121,11 +122,38 @@ func newMeter(r prometheus.Registerer) (*meter, error) {
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "http_request_duration_seconds",
 			Help: "Time until a request was answered.", Buckets: latencies}, []string{"route", "method", "status"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "http_requests_in_flight", Help: "Requests that are being answered."}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "isolation_refusals_total",
+			Help: "Requests that were refused for the tenant's sake, by reason."}, []string{"reason"}),
+	}
+	for _, r := range refusals {
+		m.refusals.WithLabelValues(r.reason) // there from the start, so that the first one is an increase
 	}
 	if r == nil {
 		return m, nil
 	}
-	return m, errors.Join(r.Register(m.requests), r.Register(m.inFlight))
+	return m, errors.Join(r.Register(m.requests), r.Register(m.inFlight), r.Register(m.refusals))
+}
+
+// refusals is the table of refusals that are counted.
+var refusals = []struct {
+	err    error
+	reason string
+}{
+	{db.ErrDenied, "write_denied"}, // by a policy or a grant: a defect, or somebody at work
+	{db.ErrRefused, "context"},     // the gate did not open
+	{db.ErrNotMember, "not_a_member"},
+	{db.ErrForbidden, "role"},        // a member, of a lower role
+	{db.ErrReadOnly, "read_only"},    // the tenant's state
+	{errWrongTenant, "other_tenant"}, // a form that was drawn for another one
+}
+
+func (m *meter) refuse(err error) {
+	for _, r := range refusals {
+		if errors.Is(err, r.err) {
+			m.refusals.WithLabelValues(r.reason).Inc()
+			return
+		}
+	}
 }
 
 func (m *meter) observe(route, verb string, status int, took time.Duration) {

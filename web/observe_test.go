@@ -210,5 +210,28 @@ func TestRequestsAreCountedByRouteAndNeverByWhatWasAsked(t *testing.T) {
 	}
 }
 
+func TestRefusalsAreCountedByReason(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	owner, viewer := signIn(t, s, ana, "Acme"), signIn(t, s, vera, "Acme")
+	if first := scrape(t, s.Metrics); !strings.Contains(first, `isolation_refusals_total{reason="write_denied"} 0`) {
+		t.Error("nothing is there before the first refusal")
+	}
+	form := owner.Get("/jobs/import")
+	tenant := form.Find(`.switcher [aria-current]`).AttrOr("value", "")
+	viewer.Get("/jobs")
+	viewer.Post("/jobs/import", url.Values{"tenant": {tenant}, "text": {"title\nX\n"}})
+	switchTo(t, owner, "Beta")
+	owner.Submit(form, `form[action="/jobs/import"]`, url.Values{"text": {"title\nX\n"}})
+	exec(t, s.Database, "UPDATE app.fence SET state = 'suspended'")
+	owner.Get("/jobs")
+	page := scrape(t, s.Metrics)
+	for _, want := range []string{`reason="role"} 1`, `reason="other_tenant"} 1`, `reason="context"} 1`, `reason="not_a_member"} 0`} {
+		if !strings.Contains(page, "isolation_refusals_total{"+want) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+}
+
 // histogramLines is what one series of the latency histogram takes on the page.
 const histogramLines = 16
