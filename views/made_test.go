@@ -175,7 +175,7 @@ func TestWhatAPageOffersDependsOnTheRoleAndTheStatus(t *testing.T) {
 		"posture-none":       {`svg`: 0, `table`: 0, `#posture ~ p .badge.good`: 1, `p.soft`: 4},
 		"why":                {`form[action="/admin/why"][method=get] input`: 4, `#verdict`: 0, `[aria-invalid]`: 0},
 		"why-wrong":          {`[aria-invalid=true]`: 5, `#operation [selected]`: 1},
-		"why-refused":        {`.steps li`: 3, `#verdict .badge.bad`: 1, `.steps pre`: 2, `#operation [selected][value=update]`: 1},
+		"why-refused":        {`.steps li`: 3, `#verdict .badge.bad`: 1, `.steps pre`: 2, `.steps li:nth-child(2) > .soft`: 1, `.steps li > .soft`: 1, `#operation [selected][value=update]`: 1},
 		"why-allowed":        {`#verdict .badge.good`: 1},
 		"tasks":              {`.tabs a`: 8, `#kind option`: 3, `tbody tr`: 7, `a[rel=next]`: 1, `.badge.bad`: 1, `.tabs a[href*="kind="]`: 8},
 		"tasks-none":         {`.empty`: 1, `#kind`: 0},

@@ -1,6 +1,7 @@
 package views
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -142,6 +143,11 @@ var (
 	operationNames = map[string]string{"select": "see it", "insert": "add it", "update": "change it", "delete": "delete it"}
 	outcomeWords   = map[isolation.Outcome]string{isolation.Passes: "Passes", isolation.Refuses: "Refuses", isolation.Unasked: "Not asked"}
 )
+
+// decider is which step decides: the first that refuses; -1 when none does.
+func decider(a isolation.Answer) int {
+	return slices.IndexFunc(a.Steps, func(s isolation.Step) bool { return s.Outcome == isolation.Refuses })
+}
 
 // taskState is a state of a task in words.
 func taskState(state string) string {
