@@ -73,7 +73,7 @@ func Checks() []string {
 }
 
 // Doctor looks at everything that isolation and its speed rest on, in every place. It changes nothing. An error says that
-// it could not look; what it saw is in the Diagnosis.
+// it could not look.
 func Doctor(ctx context.Context, d *sealed.DB, o Options) (Diagnosis, error) {
 	if o.Now == nil {
 		o.Now = time.Now

@@ -190,6 +190,14 @@ func TestTheDoctorNamesWhatWasBroken(t *testing.T) {
 	healthy(t, d)
 }
 
+// A proof raises fences that the registry does not know and that no key opens, and takes them down again.
+func TestAProofThatRunsIsNoFinding(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Own(t)
+	mustExec(t, d.Connect(t, "postgres"), "INSERT INTO app.fence (tenant_id, epoch, seal, state) VALUES ($1, 1, sha256('x'), 'active')", isolation.CanaryID(3))
+	healthy(t, d)
+}
+
 // examine is what the doctor says after harm. What a role is set to holds for those who connect afterwards.
 func examine(t *testing.T, d *dbtest.Database, harm string) isolation.Diagnosis {
 	t.Helper()

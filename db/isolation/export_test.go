@@ -4,3 +4,6 @@ package isolation
 
 // Sign is sign.
 var Sign = (*Report).sign
+
+// CanaryID is canaryID.
+var CanaryID = canaryID

@@ -137,6 +137,9 @@ func (e *examination) fences(ctx context.Context, where string) (Findings, error
 	var findings Findings
 	fenced := map[uuid.UUID]bool{}
 	for _, f := range fences {
+		if IsCanary(f.ID) { // of a proof that runs now
+			continue
+		}
 		fenced[f.ID] = true
 		findings = append(findings, e.fence(where, f)...)
 	}

@@ -133,6 +133,36 @@ func TestVersionsOfThePooler(t *testing.T) {
 	}
 }
 
+func TestThePoolerSaysItsVersionToWhoMayAsk(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Own(t)
+	version, known := sealed.PoolerVersion(t.Context(), through(t, d, map[string]string{"stats_users": "app_tenant"}), place.Main)
+	if !known || !isolation.SupportedPooler(version) {
+		t.Errorf("%q, %v", version, known)
+	}
+	for name, on := range map[string]*db.DB{"direct": d.DB, "not among stats_users": through(t, d, nil)} {
+		if version, known := sealed.PoolerVersion(t.Context(), on, place.Main); known {
+			t.Errorf("%s: %q", name, version)
+		}
+	}
+}
+
+// Both clocks are of one server; the application's jumps between the places.
+func TestPlacesWhoseClocksDifferAreFound(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	now := func() time.Time {
+		if asked++; asked > 2 { // twice for each place
+			return time.Now().Add(-time.Minute)
+		}
+		return time.Now()
+	}
+	got, err := isolation.Doctor(t.Context(), places(t, map[string]*dbtest.Database{place.Main: dbtest.New(t), "eu-1": dbtest.Own(t)}), isolation.Options{Now: now})
+	if err != nil || !found(got, "clocks", "clock of the server", "1m0s ahead of that of place eu-1") {
+		t.Errorf("%v\n%s", err, got)
+	}
+}
+
 func TestAClockThatIsWrongIsFound(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t)
