@@ -45,6 +45,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"serve", "", "start the app (the default): Postgres, migrations and demo as needed, then the web front", serve},
+		{"worker", "", "run background tasks only; with WORKER=off the app itself runs none", work},
 		{"migrate", "", "bring the database up to date", migrateUp},
 		{"demo", "", "load the two demo organizations, unless they are there", loadDemo},
 		{"doctor", "[--json]", "look at roles, tables, policies, grants, indexes, pooler and clocks, and say how to mend what is wrong", doctor},
@@ -170,7 +171,8 @@ func none(args []string) error {
 	return nil
 }
 
-// serve runs the app until the context ends, then drains: requests first, then the pools, then Postgres.
+// serve runs the app until the context ends, then drains: requests first, then what goes on in the background, then the
+// pools, then Postgres.
 func serve(ctx context.Context, rt *runtime, args []string) error {
 	if err := none(args); err != nil {
 		return err
@@ -215,16 +217,48 @@ func serve(ctx context.Context, rt *runtime, args []string) error {
 	if err != nil {
 		return err
 	}
+	background, err := app.NewBackground(app.BackgroundOptions{DB: d, Log: log, Tasks: !rt.config.WorkerOff})
+	if err != nil {
+		return err
+	}
+	if err := page.Register(metric.Tries(background.Watch)); err != nil {
+		return err
+	}
 	front, err := web.New(web.Options{
-		DB: d, Clerk: client, Organizations: app.NewOrganizations(d, client, log), SessionKeys: sessionKeys,
+		DB: d, Clerk: client, Organizations: app.NewOrganizations(d, client, log), Watch: background.Watch, SessionKeys: sessionKeys,
 		Operators: rt.operators(), BaseURL: rt.config.BaseURL, Sandbox: rt.config.Sandbox(), Log: log, Metrics: page, Tracer: spans.Tracer,
 	})
 	if err != nil {
 		return err
 	}
+	background.Start(ctx)
+	defer background.Stop()
 	fmt.Fprintf(rt.out, "Ready after %.1f s: %s\n", time.Since(rt.start).Seconds(), rt.config.BaseURL)
 	context.AfterFunc(ctx, func() { fmt.Fprintln(rt.out, "Stopping: finishing what is under way.") })
 	return front.Serve(ctx, listener)
+}
+
+// work runs tasks until the context ends.
+func work(ctx context.Context, rt *runtime, args []string) error {
+	if err := none(args); err != nil {
+		return err
+	}
+	d, closeDB, err := rt.database(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer closeDB()
+	log := slog.New(slog.NewJSONHandler(rt.err, nil))
+	background, err := app.NewBackground(app.BackgroundOptions{DB: d, Log: log, Tasks: true})
+	if err != nil {
+		return err
+	}
+	background.Start(ctx)
+	defer background.Stop()
+	fmt.Fprintln(rt.out, "Running tasks.")
+	<-ctx.Done()
+	fmt.Fprintln(rt.out, "Stopping: finishing what is under way.")
+	return nil
 }
 
 // version is set when a release is built: -ldflags "-X main.version=…".

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"upwork-ai-agent/app"
 	"upwork-ai-agent/db/dbtest"
 	"upwork-ai-agent/web"
 	"upwork-ai-agent/web/webtest"
@@ -160,8 +161,13 @@ func TestAPanicIsLoggedOnceWithItsStackAndShownToNobody(t *testing.T) {
 // bare is the front without a way to sign in.
 func bare(t *testing.T, log *bytes.Buffer, metrics prometheus.Registerer) *web.Server {
 	t.Helper()
-	front, err := web.New(web.Options{DB: dbtest.New(t).DB, SessionKeys: [][]byte{bytes.Repeat([]byte{1}, 32)},
-		BaseURL: &url.URL{Scheme: "http", Host: "localhost"}, Log: slog.New(slog.NewJSONHandler(log, nil)), Metrics: metrics})
+	d, logger := dbtest.New(t).DB, slog.New(slog.NewJSONHandler(log, nil))
+	watch, err := app.NewWatch(d, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	front, err := web.New(web.Options{DB: d, Watch: watch, SessionKeys: [][]byte{bytes.Repeat([]byte{1}, 32)},
+		BaseURL: &url.URL{Scheme: "http", Host: "localhost"}, Log: logger, Metrics: metrics})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,10 +29,11 @@ type Options struct {
 	DB            *db.DB
 	Clerk         *clerk.Client
 	Organizations *app.Organizations
-	SessionKeys   [][]byte // newest first, 32 bytes each
-	Operators     []string // Clerk user ids of those who operate the platform
-	BaseURL       *url.URL // what browsers see
-	Sandbox       bool     // Clerk is the stand-in: every page says so
+	Watch         *app.Watch // takes notice of tries at other organizations' data
+	SessionKeys   [][]byte   // newest first, 32 bytes each
+	Operators     []string   // Clerk user ids of those who operate the platform
+	BaseURL       *url.URL   // what browsers see
+	Sandbox       bool       // Clerk is the stand-in: every page says so
 	Log           *slog.Logger
 	Metrics       prometheus.Registerer // where requests are counted; may be nil
 	Tracer        trace.Tracer          // makes a span of each request; nil: nobody records
@@ -41,6 +42,7 @@ type Options struct {
 // Server is the front.
 type Server struct {
 	db        *db.DB
+	watch     *app.Watch
 	cookies   *cookies
 	tokens    *tokens
 	late      late
@@ -55,6 +57,9 @@ type Server struct {
 
 // New wires the chain and the routes. It fails for a session key that cannot be used.
 func New(o Options) (*Server, error) {
+	if o.Watch == nil {
+		return nil, errors.New("web: nobody watches")
+	}
 	ck, err := newCookies(o.SessionKeys, o.BaseURL)
 	if err != nil {
 		return nil, err
@@ -67,7 +72,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	s := &Server{db: o.DB, cookies: ck, tokens: tk, late: newLate(), operators: map[string]bool{}, sandbox: o.Sandbox, log: o.Log, meter: m, patterns: map[string]bool{}, echo: echo.New()}
+	s := &Server{db: o.DB, watch: o.Watch, cookies: ck, tokens: tk, late: newLate(), operators: map[string]bool{}, sandbox: o.Sandbox, log: o.Log, meter: m, patterns: map[string]bool{}, echo: echo.New()}
 	for _, person := range o.Operators {
 		s.operators[person] = true
 	}
@@ -100,6 +105,9 @@ func New(o Options) (*Server, error) {
 func (s *Server) add(r route) error {
 	if r.door.handle == nil {
 		return fmt.Errorf("web: %s %s has no policy", r.method, r.path)
+	}
+	if err := r.watched(); err != nil {
+		return err
 	}
 	s.patterns[r.path] = true
 	s.echo.Add(r.method, r.path, r.door.handle(s))

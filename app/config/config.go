@@ -32,6 +32,8 @@ type Config struct {
 	ControlURL  string // of app_control
 	Pooled      bool   // TenantURL is a pooler in transaction mode
 
+	WorkerOff bool // the app runs no tasks: somebody else does
+
 	SessionKeys [][]byte // newest first; empty: kept in DataDir
 	SealKeys    [][]byte // newest first; empty: kept in DataDir
 
@@ -72,6 +74,7 @@ var Variables = []Variable{
 	{"TENANT_DATABASE_URL", "derived when embedded", "logs in as app_tenant; may point at PgBouncer", func(c *Config, v string) error { c.TenantURL = v; return postgresURL(v) }},
 	{"CONTROL_DATABASE_URL", "derived when embedded", "logs in as app_control; a direct connection", func(c *Config, v string) error { c.ControlURL = v; return postgresURL(v) }},
 	{"DB_POOLER", "none", "`transaction` when TENANT_DATABASE_URL points at a pooler in transaction mode", setPooler},
+	{"WORKER", "on", "off when background tasks are run by the command `worker` elsewhere, and not by the app itself", setWorker},
 	{"SESSION_KEYS", "generated into DATA_DIR when embedded", "signing keys of the session cookie: 32 bytes in base64 each, newest first, separated by commas", func(c *Config, v string) (err error) { c.SessionKeys, err = keys(v); return err }},
 	{"SEAL_KEYS", "generated into DATA_DIR when embedded", "keys that open tenants, likewise", func(c *Config, v string) (err error) { c.SealKeys, err = keys(v); return err }},
 	{"CLERK_SECRET_KEY", "the sandbox", "Clerk's secret key, sk_…", func(c *Config, v string) error { c.ClerkSecretKey = v; return begins(v, "sk_test_", "sk_live_") }},
@@ -209,6 +212,14 @@ func setDataDir(c *Config, v string) error {
 	}
 	c.DataDir = filepath.Clean(v)
 	return absolute(v)
+}
+
+func setWorker(c *Config, v string) error {
+	if v != "on" && v != "off" {
+		return fmt.Errorf("%q is neither on nor off", v)
+	}
+	c.WorkerOff = v == "off"
+	return nil
 }
 
 func setPooler(c *Config, v string) error {

@@ -37,6 +37,7 @@ type Site struct {
 	*dbtest.Database
 	URL     string // http://localhost:port
 	Sandbox *sandbox.Server
+	Watch   *app.Watch // looks when a test says so
 	Log     *Log
 	Metrics *prometheus.Registry
 	Spans   *tracetest.InMemoryExporter
@@ -110,7 +111,10 @@ func (s *Site) front(d *db.DB, log *slog.Logger) (*web.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return web.New(web.Options{DB: d, Clerk: client, Organizations: app.NewOrganizations(d, client, log),
+	if s.Watch, err = app.NewWatch(d, log); err != nil {
+		return nil, err
+	}
+	return web.New(web.Options{DB: d, Clerk: client, Organizations: app.NewOrganizations(d, client, log), Watch: s.Watch,
 		SessionKeys: [][]byte{bytes.Repeat([]byte{1}, 32)}, Operators: []string{Operator}, BaseURL: base, Sandbox: true, Log: log,
 		Metrics: s.Metrics, Tracer: sdk.NewTracerProvider(sdk.WithSyncer(s.Spans)).Tracer("test")})
 }

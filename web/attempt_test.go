@@ -1,0 +1,244 @@
+package web_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"upwork-ai-agent/app/clerk/sandbox"
+	"upwork-ai-agent/db/dbtest"
+	"upwork-ai-agent/web"
+	"upwork-ai-agent/web/webtest"
+)
+
+// strangers is a site of two organizations that share nobody: ana owns Acme, nina owns Beta, and ben views Beta.
+func strangers(t *testing.T) *webtest.Site {
+	t.Helper()
+	return webtest.Start(t, dbtest.Own(t), sandbox.Seed{
+		People: []sandbox.Person{{ID: ana, Email: "ana@example.com", Name: "Ana Example"}, {ID: nina, Email: "nina@example.com", Name: "Nina Example"},
+			{ID: ben, Email: "ben@example.com", Name: "Ben Example"}},
+		Organizations: []sandbox.Organization{
+			{ID: acme, Name: "Acme", Slug: "acme", CreatedBy: ana, Members: map[string]string{ana: "org:admin"}},
+			{ID: beta, Name: "Beta", Slug: "beta", CreatedBy: nina, Members: map[string]string{nina: "org:admin", ben: "org:viewer"}},
+		},
+	})
+}
+
+// treasure is what Acme has: an id of each kind, by the beginning of its addresses, and its own.
+type treasure struct {
+	ids    map[string]string
+	tenant string
+}
+
+func treasureOf(t *testing.T, s *webtest.Site) treasure {
+	t.Helper()
+	b := signIn(t, s, ana, "Acme")
+	importFixture(t, b, "../app/upwork/testdata/vollna_webhook.json")
+	job := b.Get("/jobs").Find(".row h2 a").First().AttrOr("href", "")
+	page := b.Get(job)
+	proposal := b.Submit(page, `form[action="/proposals"]`, nil).URL.Path
+	imported := b.Get("/jobs/import").Find(`a[href^="/jobs/import/"]`).First().AttrOr("href", "")
+	last := func(path string) string { return path[strings.LastIndex(path, "/")+1:] }
+	return treasure{map[string]string{"/jobs/import/": last(imported), "/jobs/": last(job), "/proposals/": last(proposal)}, tenantOf(page)}
+}
+
+func tenantOf(p *webtest.Page) string { return p.Find(`.switcher [aria-current]`).AttrOr("value", "") }
+
+// tried is what control.attempts says, as "tenant kind entity count".
+func tried(t *testing.T, s *webtest.Site) []string {
+	t.Helper()
+	if err := s.Watch.Look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := s.Connect(t, "postgres").Query(t.Context(), "SELECT concat_ws(' ', r.name, a.kind, a.entity, a.count) FROM control.attempts a JOIN control.registry r USING (tenant_id) ORDER BY 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// nobodys is an id that exists nowhere.
+const nobodys = "01890000-0000-7000-8000-000000000000"
+
+// sends are the forms of the routes that name an id: FOREIGN is the id of another organization's row.
+var sends = map[string]url.Values{
+	"/jobs/import/:id": {}, "/jobs/:id/triage": {"to": {"skipped"}}, "/proposals/:id": {"version": {"1"}, "letter": {"x"}},
+	"/proposals/:id/restore": {"version": {"1"}, "restore": {"1"}}, "/proposals/:id/move": {"to": {"archived"}, "version": {"1"}},
+	"/proposals": {"job_id": {"FOREIGN"}}, "/organizations/switch": {"tenant_id": {"FOREIGN"}},
+}
+
+// others are the routes that change something and name no id.
+var others = []string{"/sign-out", "/organizations", "/jobs/import", "/organization/isolation/seen"}
+
+func TestEveryRouteWithAnIDNoticesATryAtAnotherOrganizationAndAnswersItLikeNothing(t *testing.T) {
+	t.Parallel()
+	s := strangers(t)
+	there := treasureOf(t, s)
+	b := signIn(t, s, nina, "Beta")
+	own := tenantOf(b.Get("/jobs"))
+	var want []string
+	for _, r := range web.Routes() {
+		fields, known := sends[r.Path]
+		if !strings.Contains(r.Path, ":id") && (!known || r.Method == http.MethodGet) {
+			if r.Method == http.MethodPost && !slices.Contains(others, r.Path) {
+				t.Errorf("%s %s: does it name an id? This test does not know", r.Method, r.Path)
+			}
+			continue
+		}
+		if r.Method == http.MethodPost && !known {
+			t.Errorf("%s %s: this test does not know what to send", r.Method, r.Path)
+			continue
+		}
+		id, entry := there.of(r.Path)
+		exec(t, s.Database, "TRUNCATE control.attempts")
+		foreign := send(t, b, r.Method, strings.ReplaceAll(r.Path, ":id", id), filled(fields, id, own))
+		if got := tried(t, s); !slices.Equal(got, []string{entry}) {
+			t.Errorf("%s %s: noticed %q, want %q", r.Method, r.Path, got, entry)
+		}
+		exec(t, s.Database, "TRUNCATE control.attempts")
+		missing := send(t, b, r.Method, strings.ReplaceAll(r.Path, ":id", nobodys), filled(fields, nobodys, own))
+		if got := tried(t, s); len(got) != 0 {
+			t.Errorf("%s %s: noticed %q of an id that is nobody's", r.Method, r.Path, got)
+		}
+		if foreign.Status != http.StatusNotFound || foreign.Status != missing.Status || same(foreign.Body) != same(missing.Body) {
+			t.Errorf("%s %s: foreign %d, missing %d, or the bodies differ", r.Method, r.Path, foreign.Status, missing.Status)
+		}
+		want = append(want, entry)
+	}
+	if len(want) < 9 {
+		t.Errorf("only %d routes were tried", len(want))
+	}
+}
+
+// of is Acme's id for a route, and what is noticed of a try at it.
+func (x treasure) of(path string) (id, entry string) {
+	switch {
+	case path == "/organizations/switch":
+		return x.tenant, "Acme switch organization 1"
+	case path == "/proposals":
+		return x.ids["/jobs/"], "Acme foreign_id job 1"
+	case strings.HasPrefix(path, "/jobs/import/"):
+		return x.ids["/jobs/import/"], "Acme foreign_id import 1"
+	case strings.HasPrefix(path, "/proposals/"):
+		return x.ids["/proposals/"], "Acme foreign_id proposal 1"
+	}
+	return x.ids["/jobs/"], "Acme foreign_id job 1"
+}
+
+// filled is a form with an id, drawn for tenant.
+func filled(fields url.Values, id, tenant string) url.Values {
+	all := url.Values{"tenant": {tenant}}
+	for name, values := range fields {
+		all[name] = []string{strings.ReplaceAll(values[0], "FOREIGN", id)}
+	}
+	if all.Has("tenant_id") {
+		all.Del("tenant")
+	}
+	return all
+}
+
+func TestAFormForAnotherOrganizationIsNoticed(t *testing.T) {
+	t.Parallel()
+	s := strangers(t)
+	there := treasureOf(t, s)
+	b := signIn(t, s, nina, "Beta")
+	foreign := b.Post("/jobs/import", url.Values{"tenant": {there.tenant}, "text": {"title\nX\n"}})
+	missing := b.Post("/jobs/import", url.Values{"tenant": {nobodys}, "text": {"title\nX\n"}})
+	b.Post("/jobs/import", url.Values{"text": {"title\nX\n"}})
+	if foreign.Status != http.StatusConflict || foreign.Status != missing.Status || same(foreign.Body) != same(missing.Body) {
+		t.Errorf("foreign %d, missing %d, or the bodies differ", foreign.Status, missing.Status)
+	}
+	if got := tried(t, s); !slices.Equal(got, []string{"Acme form organization 1"}) {
+		t.Errorf("noticed %q", got)
+	}
+}
+
+func TestAnotherTabIsNoAttempt(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := signIn(t, s, ana, "Acme")
+	importFixture(t, b, "../app/upwork/testdata/vollna_webhook.json")
+	jobs := b.Get("/jobs")
+	job := jobs.Find(".row h2 a").First().AttrOr("href", "")
+	switchTo(t, b, "Beta")
+	if p := b.Get(job); p.Status != http.StatusNotFound {
+		t.Fatalf("%d", p.Status)
+	}
+	if p := b.Post("/jobs/import", url.Values{"tenant": {tenantOf(jobs)}, "text": {"title\nX\n"}}); p.Status != http.StatusConflict {
+		t.Fatalf("%d", p.Status)
+	}
+	if got := tried(t, s); len(got) != 0 {
+		t.Errorf("noticed %q", got)
+	}
+}
+
+func TestARefusedWriteIsNoticedAndARefusedPageIsNot(t *testing.T) {
+	t.Parallel()
+	s := strangers(t)
+	b := signIn(t, s, ben, "Beta")
+	own := tenantOf(b.Get("/jobs"))
+	if p := b.Post("/jobs/import", url.Values{"tenant": {own}, "text": {"title\nX\n"}}); p.Status != http.StatusForbidden {
+		t.Fatalf("%d", p.Status)
+	}
+	if p := b.Post("/proposals/"+nobodys, url.Values{"tenant": {own}}); p.Status != http.StatusForbidden {
+		t.Fatalf("%d", p.Status)
+	}
+	exec(t, s.Database, "UPDATE users SET removed_at = now() WHERE clerk_id = $1", ben)
+	for _, p := range []*webtest.Page{b.Get("/jobs"), b.Post("/jobs/import", url.Values{"tenant": {own}, "text": {"title\nX\n"}})} {
+		if p.Status != http.StatusForbidden {
+			t.Fatalf("%d", p.Status)
+		}
+	}
+	if got, want := tried(t, s), []string{"Beta refused_write page 2", "Beta refused_write proposal 1"}; !slices.Equal(got, want) {
+		t.Errorf("noticed %q, want %q", got, want)
+	}
+}
+
+func TestAFloodOfTriesIsBoundedAndBuriesNobody(t *testing.T) {
+	t.Parallel()
+	s := strangers(t)
+	there := treasureOf(t, s)
+	flooder, lone := signIn(t, s, nina, "Beta"), signIn(t, s, ben, "Beta")
+	for i := range 300 {
+		flooder.Get("/jobs/" + there.ids["/jobs/"])
+		flooder.Get(fmt.Sprintf("/jobs/01890000-0000-7000-8000-%012d", i))
+	}
+	lone.Get("/jobs/" + there.ids["/jobs/"])
+	if got, want := tried(t, s), []string{"Acme foreign_id job 1", "Acme foreign_id job 300"}; !slices.Equal(got, want) {
+		t.Errorf("noticed %q, want %q", got, want)
+	}
+	seen, dropped := s.Watch.Counts()
+	if seen != 601 || dropped < 50 || dropped > 190 { // fewer where a minute ended meanwhile
+		t.Errorf("%d seen, %d dropped", seen, dropped)
+	}
+	if !strings.Contains(s.Log.String(), "too many tries") {
+		t.Error("nothing is said of what was dropped")
+	}
+}
+
+func TestTriesWaitForADatabaseThatIsAway(t *testing.T) {
+	t.Parallel()
+	s := strangers(t)
+	there := treasureOf(t, s)
+	b := signIn(t, s, nina, "Beta")
+	b.Get("/jobs/" + there.ids["/jobs/"])
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Watch.Look(gone); err == nil {
+		t.Fatal("it looked without a database")
+	}
+	b.Get("/jobs/" + there.ids["/jobs/"])
+	if got := tried(t, s); !slices.Equal(got, []string{"Acme foreign_id job 2"}) {
+		t.Errorf("noticed %q", got)
+	}
+}
