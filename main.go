@@ -217,7 +217,7 @@ func serve(ctx context.Context, rt *runtime, args []string) error {
 	if err != nil {
 		return err
 	}
-	background, err := app.NewBackground(app.BackgroundOptions{DB: d, Log: log, Tasks: !rt.config.WorkerOff})
+	background, err := app.NewBackground(rt.background(d, log, !rt.config.WorkerOff))
 	if err != nil {
 		return err
 	}
@@ -238,6 +238,11 @@ func serve(ctx context.Context, rt *runtime, args []string) error {
 	return front.Serve(ctx, listener)
 }
 
+// background is what goes on beside answering requests.
+func (rt *runtime) background(d *db.DB, log *slog.Logger, tasks bool) app.BackgroundOptions {
+	return app.BackgroundOptions{DB: d, Log: log, Tasks: tasks, Proof: isolation.ProofOptions{Pooled: rt.config.Pooled, Embedded: rt.config.Embedded()}}
+}
+
 // work runs tasks until the context ends.
 func work(ctx context.Context, rt *runtime, args []string) error {
 	if err := none(args); err != nil {
@@ -249,7 +254,7 @@ func work(ctx context.Context, rt *runtime, args []string) error {
 	}
 	defer closeDB()
 	log := slog.New(slog.NewJSONHandler(rt.err, nil))
-	background, err := app.NewBackground(app.BackgroundOptions{DB: d, Log: log, Tasks: true})
+	background, err := app.NewBackground(rt.background(d, log, true))
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"upwork-ai-agent/db"
+	"upwork-ai-agent/db/isolation"
 	"upwork-ai-agent/db/task"
 )
 
@@ -27,8 +28,8 @@ type part struct {
 type BackgroundOptions struct {
 	DB    *db.DB
 	Log   *slog.Logger
-	Tasks bool                        // run tasks
-	Prove func(context.Context) error // proves the isolation of the running system and keeps the proof
+	Tasks bool                   // run tasks
+	Proof isolation.ProofOptions // how the hourly proof, one of the tasks, reaches the database
 }
 
 // NewBackground wires it. Nothing goes on before Start.
@@ -39,7 +40,7 @@ func NewBackground(o BackgroundOptions) (*Background, error) {
 	}
 	b := &Background{Watch: watch}
 	if o.Tasks {
-		runner, err := task.NewRunner(o.DB, o.Log, o.Prove)
+		runner, err := task.NewRunner(o.DB, o.Log, o.prove)
 		if err != nil {
 			return nil, err
 		}
@@ -48,6 +49,18 @@ func NewBackground(o BackgroundOptions) (*Background, error) {
 	recorder := task.NewRecorder(o.DB, o.Log)
 	b.parts = append(b.parts, &part{run: recorder.Run}, &part{run: watch.Run})
 	return b, nil
+}
+
+// prove proves the isolation of the running system and keeps the proof, whatever it says.
+func (o BackgroundOptions) prove(ctx context.Context) error {
+	report, err := isolation.Prove(ctx, o.DB, o.Proof)
+	if err != nil {
+		return err
+	}
+	if !report.OK {
+		o.Log.ErrorContext(ctx, "the isolation of this system is not proven", "found", report.Summary())
+	}
+	return report.Save(ctx, o.DB)
 }
 
 // tasksAgain is how long the tasks wait when they could not start.

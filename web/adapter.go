@@ -154,19 +154,6 @@ func tenantPost(least db.Role, limit int64, h action) door {
 	}}
 }
 
-// tenantRule is a door for members of the active tenant with at least the role least, to a rule that makes its own
-// transactions for the actor that it is given.
-func tenantRule(least db.Role, h tenantRuleAction) door {
-	return door{policy: "tenant " + string(least), handle: func(s *Server) echo.HandlerFunc {
-		return s.posted(s.enterTenant, maxForm, func(r *request) (string, error) {
-			if err := r.guard(r.form); err != nil {
-				return "", err
-			}
-			return h(r, r.actor(least))
-		})
-	}}
-}
-
 // read runs a page on a View. The View is over, and its connection back in the pool, before anything is drawn.
 func (s *Server) read(r *request, least db.Role, h page) (component templ.Component, err error) {
 	err = s.db.Read(r.Request().Context(), r.actor(least), func(v *db.View) (err error) {

@@ -45,10 +45,10 @@ func treasureOf(t *testing.T, s *webtest.Site) treasure {
 	proposal := b.Submit(page, `form[action="/proposals"]`, nil).URL.Path
 	imported := b.Get("/jobs/import").Find(`a[href^="/jobs/import/"]`).First().AttrOr("href", "")
 	last := func(path string) string { return path[strings.LastIndex(path, "/")+1:] }
-	return treasure{map[string]string{"/jobs/import/": last(imported), "/jobs/": last(job), "/proposals/": last(proposal)}, tenantOf(page)}
+	return treasure{map[string]string{"/jobs/import/": last(imported), "/jobs/": last(job), "/proposals/": last(proposal)}, activeIn(page)}
 }
 
-func tenantOf(p *webtest.Page) string { return p.Find(`.switcher [aria-current]`).AttrOr("value", "") }
+func activeIn(p *webtest.Page) string { return p.Find(`.switcher [aria-current]`).AttrOr("value", "") }
 
 // tried is what control.attempts says, as "tenant kind entity count".
 func tried(t *testing.T, s *webtest.Site) []string {
@@ -85,7 +85,7 @@ func TestEveryRouteWithAnIDNoticesATryAtAnotherOrganizationAndAnswersItLikeNothi
 	s := strangers(t)
 	there := treasureOf(t, s)
 	b := signIn(t, s, nina, "Beta")
-	own := tenantOf(b.Get("/jobs"))
+	own := activeIn(b.Get("/jobs"))
 	var want []string
 	for _, r := range web.Routes() {
 		fields, known := sends[r.Path]
@@ -174,7 +174,7 @@ func TestAnotherTabIsNoAttempt(t *testing.T) {
 	if p := b.Get(job); p.Status != http.StatusNotFound {
 		t.Fatalf("%d", p.Status)
 	}
-	if p := b.Post("/jobs/import", url.Values{"tenant": {tenantOf(jobs)}, "text": {"title\nX\n"}}); p.Status != http.StatusConflict {
+	if p := b.Post("/jobs/import", url.Values{"tenant": {activeIn(jobs)}, "text": {"title\nX\n"}}); p.Status != http.StatusConflict {
 		t.Fatalf("%d", p.Status)
 	}
 	if got := tried(t, s); len(got) != 0 {
@@ -186,7 +186,7 @@ func TestARefusedWriteIsNoticedAndARefusedPageIsNot(t *testing.T) {
 	t.Parallel()
 	s := strangers(t)
 	b := signIn(t, s, ben, "Beta")
-	own := tenantOf(b.Get("/jobs"))
+	own := activeIn(b.Get("/jobs"))
 	if p := b.Post("/jobs/import", url.Values{"tenant": {own}, "text": {"title\nX\n"}}); p.Status != http.StatusForbidden {
 		t.Fatalf("%d", p.Status)
 	}

@@ -25,8 +25,6 @@ type (
 	lookPage func(c echo.Context) (templ.Component, error)
 	// ruleAction is a rule of app that makes its own transactions, because it talks to somebody else in between.
 	ruleAction func(c echo.Context) (next string, err error)
-	// tenantRuleAction is a ruleAction for a member of the active tenant.
-	tenantRuleAction func(c echo.Context, a db.Actor) (next string, err error)
 )
 
 // file is what a download sends.

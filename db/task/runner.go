@@ -37,7 +37,7 @@ const (
 	closedFor   = 10 * time.Minute // how long a task waits for a tenant that is closed
 )
 
-// NewRunner is the runner of d. prove proves the isolation of the running system and keeps the proof; nil: nobody does.
+// NewRunner is the runner of d. prove proves the isolation of the running system and keeps the proof.
 func NewRunner(d *db.DB, log *slog.Logger, prove func(context.Context) error) (*Runner, error) {
 	r := &Runner{Worker: New(d), log: log, prove: prove, turns: turns{running: map[uuid.UUID]int{}}}
 	handlers := river.NewWorkers()
@@ -45,13 +45,11 @@ func NewRunner(d *db.DB, log *slog.Logger, prove func(context.Context) error) (*
 	add(handlers, r, taskTimeout, r.alarm)
 	add(handlers, r, longTimeout, r.tend)
 	add(handlers, r, taskTimeout, r.forget)
-	if prove != nil {
-		add(handlers, r, longTimeout, r.proof)
-	}
+	add(handlers, r, longTimeout, r.proof)
 	var err error
 	r.client, err = river.NewClient(riverpgxv5.New(sealed.Plane(d)), &river.Config{
 		Schema: schema, Workers: handlers, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
-		PeriodicJobs: r.rounds(), Logger: slog.New(warnings{log.Handler()}),
+		PeriodicJobs: rounds(), Logger: slog.New(warnings{log.Handler()}),
 		JobTimeout: taskTimeout, RescueStuckJobsAfter: rescueAfter, SoftStopTimeout: stopTimeout,
 		ErrorHandler: failures{log}, ReindexerIndexNames: []string{}, // the role owns no index
 	})
@@ -62,7 +60,7 @@ func NewRunner(d *db.DB, log *slog.Logger, prove func(context.Context) error) (*
 }
 
 // rounds are the tasks that come round. One that is still waiting or running is not enqueued a second time.
-func (r *Runner) rounds() []*river.PeriodicJob {
+func rounds() []*river.PeriodicJob {
 	round := func(every, after time.Duration, args river.JobArgs) *river.PeriodicJob {
 		return river.NewPeriodicJob(river.PeriodicInterval(every), func() (river.JobArgs, *river.InsertOpts) {
 			return args, &river.InsertOpts{MaxAttempts: 3, Priority: later, ScheduledAt: time.Now().Add(after),
@@ -70,14 +68,11 @@ func (r *Runner) rounds() []*river.PeriodicJob {
 					rivertype.JobStateRunning, rivertype.JobStateRetryable, rivertype.JobStateScheduled}}}
 		}, &river.PeriodicJobOpts{RunOnStart: true})
 	}
-	all := []*river.PeriodicJob{
+	return []*river.PeriodicJob{
 		round(10*time.Minute, 0, tendTenants{}),
 		round(time.Hour, 0, forgetActivity{}),
+		round(time.Hour, time.Minute, proveIsolation{}),
 	}
-	if r.prove != nil {
-		all = append(all, round(time.Hour, time.Minute, proveIsolation{}))
-	}
-	return all
 }
 
 // Run runs tasks until ctx ends. Then it takes no more, and gives those under way a while to finish; what is cut off is
