@@ -17,7 +17,7 @@ type closedAttack struct {
 var closedAttacks = []closedAttack{
 	{"read what is closed", "read a relation that is not for tenants", "rpvmf", "SELECT * FROM {name} LIMIT 1"},
 	{"write what is closed", "insert into it", "rpvf", "INSERT INTO {name} DEFAULT VALUES"},
-	{"change what is closed", "change it", "rpvf", "UPDATE {name} SET {column} = {column} WHERE false"},
+	{"change what is closed", "change it", "rpvf", "UPDATE {name} SET {column} = DEFAULT WHERE false"},
 	{"delete what is closed", "delete from it", "rpvf", "DELETE FROM {name} WHERE false"},
 	{"copy what is closed", "COPY it to the client", "rpvmf", "COPY (SELECT * FROM {name} LIMIT 1) TO STDOUT"},
 	{"empty what is closed", "TRUNCATE it", "rp", "TRUNCATE {name}"},
@@ -51,9 +51,9 @@ func (t *trial) refuses(s situation, object, attack, sql string) {
 	case got.refused():
 		t.passed(t.path, s.name, object, attack)
 	case got.busy():
-		t.unproven(s.name, object, attack, "no answer in time: "+got.String())
+		t.unproven(s.name, object, attack, "no answer in time: "+got.brief())
 	default:
-		t.breach(Leak, t.path, s.name, object, attack, "answered "+short(got.String()))
+		t.breach(Leak, t.path, s.name, object, attack, "answered "+got.brief())
 	}
 }
 
@@ -88,7 +88,7 @@ func (t *trial) view(s situation, r *relation) {
 	case !harmless(got) || !harmless(has):
 		t.breach(Leak, t.path, s.name, r.Name, viewAttack, "it shows what is another tenant's")
 	case has.String() != hasNot.String():
-		t.breach(Oracle, t.path, s.name, r.Name, viewAttack, "of a tenant that is there: "+has.String()+"; of one that is not: "+hasNot.String())
+		t.breach(Oracle, t.path, s.name, r.Name, viewAttack, differ(has, hasNot))
 	default:
 		t.passed(t.path, s.name, r.Name, viewAttack)
 	}
@@ -136,9 +136,9 @@ func (t *trial) probe(s situation, f routine, p probe) {
 	has, hasNot := ask(t.victim), ask(t.nobody)
 	switch {
 	case !harmless(has):
-		t.breach(Leak, t.path, s.name, f.Name, routineAttack, "answered "+short(has.String()))
+		t.breach(Leak, t.path, s.name, f.Name, routineAttack, "answered "+has.brief())
 	case has.String() != hasNot.String():
-		t.breach(Oracle, t.path, s.name, f.Name, routineAttack, "of a tenant that is there: "+short(has.String())+"; of one that is not: "+short(hasNot.String()))
+		t.breach(Oracle, t.path, s.name, f.Name, routineAttack, differ(has, hasNot))
 	case p.own != nil && s.read && !p.own(ask(t.self)):
 		t.unproven(s.name, f.Name, routineAttack, "the positive control is broken: it does not find one's own rows")
 	default:

@@ -1,7 +1,5 @@
 package isolation
 
-import "fmt"
-
 // busy tells whether the server was too busy to answer, or a limit of time cut it off.
 func (r reply) busy() bool { return r.code == "55P03" || r.code == "57014" || r.code == "40P01" }
 
@@ -33,26 +31,25 @@ func (v verdict) breach() (Kind, string) {
 	case v.changed:
 		return Leak, "rows of the other tenant have changed"
 	case v.got.busy() || v.other.busy():
-		return Unproven, "no answer in time: " + v.got.String()
+		return Unproven, "no answer in time: " + v.got.brief()
 	case v.got.code == blunt || v.other.code == blunt:
 		return Unproven, "the attack tries nothing: " + v.got.text
 	case !v.by.safe(v.got):
-		return Leak, "answered " + short(v.got.String())
+		return Leak, "answered " + v.got.brief()
 	case !v.by.safe(v.other):
-		return Leak, "answered " + short(v.other.String())
+		return Leak, "answered " + v.other.brief()
 	case v.got.String() != v.other.String():
-		return Oracle, fmt.Sprintf("where the other tenant has the row: %s; where it has not: %s", short(v.got.String()), short(v.other.String()))
+		return Oracle, differ(v.got, v.other)
 	case sharp && !v.by.sharp(v.other):
-		return Unproven, "the attack tries nothing: " + short(v.other.String())
+		return Unproven, "the attack tries nothing: " + v.other.brief()
 	}
 	return "", ""
 }
 
-// short keeps a report readable, and what a leak has shown out of it as far as that goes.
-func short(s string) string {
-	const most = 200
-	if len(s) > most {
-		return s[:most] + " …"
+// differ says how two replies differ.
+func differ(has, hasNot reply) string {
+	if has.brief() == hasNot.brief() {
+		return "what is shown depends on what the other tenant has: " + has.brief()
 	}
-	return s
+	return "where the other tenant has it: " + has.brief() + "; where it has not: " + hasNot.brief()
 }

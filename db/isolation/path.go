@@ -70,7 +70,7 @@ func (t *trial) bred(r *relation) string {
 		all := t.session.send(t.ctx, setMark, r.insert(t.row(r, t.victim, n)))
 		if last := all[len(all)-1]; last.code != "" {
 			t.session.send(t.ctx, toMark)
-			return "its canary was refused: " + last.String()
+			return "its canary was refused: " + last.brief()
 		}
 	}
 	return ""
@@ -141,6 +141,9 @@ func (t *trial) checksum() string {
 	parts := make([]string, len(t.order))
 	for i, r := range t.order {
 		parts[i] = fmt.Sprintf("SELECT %s || t::text AS r FROM %s t WHERE %s = %s", literal(r.Name), r.Name, r.Key, literal(t.victim.id.String()))
+	}
+	if len(parts) == 0 {
+		return "SELECT 'no canaries'"
 	}
 	return "SELECT count(*) || ' ' || md5(string_agg(r, E'\\n' ORDER BY r)) FROM (" + strings.Join(parts, " UNION ALL ") + ") x"
 }
@@ -333,9 +336,9 @@ func (t *trial) positive(s situation, r *relation, c positive) {
 	may := c.may(r) && (c.write && s.write || !c.write && s.read)
 	switch {
 	case may && !c.works(got):
-		t.breach(Unproven, t.path, s.name, r.Name, c.name, "the positive control is broken: "+got.String())
+		t.breach(Unproven, t.path, s.name, r.Name, c.name, "the positive control is broken: "+got.brief())
 	case !may && !harmless(got):
-		t.breach(Leak, t.path, s.name, r.Name, c.name, "it works where it must not: "+got.String())
+		t.breach(Leak, t.path, s.name, r.Name, c.name, "it works where it must not: "+got.brief())
 	default:
 		t.passed(t.path, s.name, r.Name, c.name)
 	}

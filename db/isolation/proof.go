@@ -84,7 +84,7 @@ func (p *proof) run(ctx context.Context) (err error) {
 	if p.inventory, err = takeInventory(ctx, p.db, place.Main); err != nil {
 		return err
 	}
-	if err := fence.QueryRow(ctx, "SHOW server_version").Scan(&p.version); err != nil {
+	if err := fence.QueryRow(ctx, "SELECT split_part(current_setting('server_version'), ' ', 1)").Scan(&p.version); err != nil {
 		return err
 	}
 	if err := removeCanaries(ctx, fence); err != nil {

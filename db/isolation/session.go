@@ -28,6 +28,18 @@ func (r reply) String() string {
 	return unnamed(strings.TrimSpace(r.tag + " " + r.values))
 }
 
+// brief is the reply for a report: without any value that was shown, which in an installation that leaks may be anybody's.
+func (r reply) brief() string {
+	if r.code == "" {
+		return r.tag
+	}
+	const most = 200
+	if said := r.String(); len(said) <= most {
+		return said
+	}
+	return r.String()[:most] + " …"
+}
+
 var names = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|canary[0-9a-f]{16}`)
 
 // unnamed replaces ids and words, so that the replies about two rows can be compared.
