@@ -61,14 +61,25 @@ func (p Period) chart(id, title string, now time.Time, series ...Series) Chart {
 
 // The words of isolation.
 var (
-	// attemptNames say what was done, to those it was done to.
-	attemptNames = map[string]string{"foreign_id": "Opened an address of yours while working in another organization", "switch": "Tried to switch into this organization",
-		"form": "Sent a form that was made for this organization from another one", "refused_write": "Tried to change what they may not"}
+	// attemptTexts say what was done, around what it was done to, to those it was done to.
+	attemptTexts = map[string]phrase{"foreign_id": {"Opened", "from another organization"}, "switch": {"Tried to switch to", ""},
+		"form": {"Sent a form made for", "from another organization"}, "refused_write": {"Tried to change", "without the right to"}}
 	// attemptKinds say it to the operator.
 	attemptKinds = map[string]string{"foreign_id": "foreign address", "switch": "switch", "form": "form of another organization", "refused_write": "refused change"}
-	entityNames  = map[string]string{"job": "a job", "proposal": "a proposal", "import": "an import", "organization": "the organization", "page": "a page"}
+	entityNames  = map[string]string{"job": "a job", "proposal": "a proposal", "import": "an import", "organization": "this organization", "page": "a page"}
 	breachNames  = map[isolation.Kind]string{isolation.Leak: "Leak", isolation.Oracle: "Oracle", isolation.Unproven: "Not proven"}
 )
+
+// phrase is a sentence around its object.
+type phrase struct{ before, after string }
+
+// attemptWords is what was done, or the bare kind where there are no words for it.
+func attemptWords(kind string) phrase {
+	if text, ok := attemptTexts[kind]; ok {
+		return text
+	}
+	return phrase{before: kind}
+}
 
 // word is a word of one of the tables of words, or the bare value where there is none.
 func word[K ~string](words map[K]string, value K) string {
