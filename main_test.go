@@ -144,11 +144,12 @@ func signedIn(t *testing.T, port string) *http.Client {
 	return c
 }
 
-// asDocument makes requests look like those of a browser that opens a page.
+// asDocument makes requests look like those of a browser that opens a page or sends its form.
 type asDocument struct{}
 
 func (asDocument) RoundTrip(r *http.Request) (*http.Response, error) {
 	r.Header.Set("Sec-Fetch-Dest", "document")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
 	return http.DefaultTransport.RoundTrip(r)
 }
 
@@ -396,9 +397,13 @@ func tenantsOf(t *testing.T, browser *http.Client, port string) []string {
 	t.Helper()
 	site := "http://localhost:" + port
 	page, _ := fetch(t, browser, site+"/jobs")
+	token := regexp.MustCompile(`name="token" value="([^"]+)"`).FindStringSubmatch(page)
+	if token == nil {
+		t.Fatal("no form token on the page")
+	}
 	var all []string
 	for _, m := range regexp.MustCompile(`(?s)name="tenant_id" value="([0-9a-f-]{36})".*?class="name">([^<]+)<`).FindAllStringSubmatch(page, -1) {
-		r, err := browser.PostForm(site+"/organizations/switch", url.Values{"tenant_id": {m[1]}, "return_to": {"/jobs"}})
+		r, err := browser.PostForm(site+"/organizations/switch", url.Values{"token": {token[1]}, "tenant_id": {m[1]}, "return_to": {"/jobs"}})
 		if err != nil || r.StatusCode != http.StatusOK {
 			t.Fatalf("switching to %s: %v", m[2], err)
 		}

@@ -27,7 +27,14 @@ func TestNobodyGetsAnywhereWithoutASession(t *testing.T) {
 		if r.Policy == "public" || r.Policy == "platform admin" { // the latter are not even there: operator_test.go
 			continue
 		}
-		p := send(t, b, r.Method, s.URL+address(r.Path), url.Values{"tenant": {"x"}})
+		p := send(t, b, r.Method, s.URL+address(r.Path), url.Values{"tenant": {"x"}, "letter": {"my precious text"}})
+		if r.Method == http.MethodPost {
+			// Kept and not redirected: a form's redirect to the sign-in service's host is what form-action forbids.
+			if p.Status != http.StatusUnauthorized || !strings.HasPrefix(p.Find("main a.button").AttrOr("href", ""), "/sign-in") || p.Find("textarea").Text() != "my precious text" {
+				t.Errorf("%s %s: %d %q", r.Method, r.Path, p.Status, p.H1())
+			}
+			continue
+		}
 		if p.Status != http.StatusSeeOther || !strings.HasPrefix(p.Header.Get("Location"), "/sign-in") {
 			t.Errorf("%s %s: %d to %q", r.Method, r.Path, p.Status, p.Header.Get("Location"))
 		}
@@ -40,26 +47,6 @@ func send(t *testing.T, b *webtest.Browser, method, address string, fields url.V
 		return b.Post(address, fields)
 	}
 	return b.Get(address)
-}
-
-func TestEveryAnswerIsHardened(t *testing.T) {
-	t.Parallel()
-	s := start(t)
-	b := signIn(t, s, ana, "Acme")
-	for _, path := range []string{"/jobs", "/nowhere", "/jobs/none", "/healthz", "/static/none", "/organizations"} {
-		p := b.Get(path)
-		for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin"} {
-			if got := p.Header.Get(name); got != want {
-				t.Errorf("%s: %s is %q", path, name, got)
-			}
-		}
-		if csp := p.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
-			t.Errorf("%s: policy %q", path, csp)
-		}
-	}
-	if c := b.Get("/jobs").Header.Get("Cache-Control"); c != "no-store" {
-		t.Errorf("a signed-in page may be kept: %q", c)
-	}
 }
 
 // drawnAnew are the two things that differ between any two answers: the request's id, and the mask over the form token.

@@ -69,7 +69,7 @@ func (s *Server) controlled(enter func(echo.Context) (*request, error), h contro
 
 // signedInAction is a door for whoever is signed in, to a change of the control plane.
 func signedInAction(h controlAction) door {
-	return door{policy: "signed in", handle: func(s *Server) echo.HandlerFunc {
+	return door{policy: "signed in", body: maxForm, handle: func(s *Server) echo.HandlerFunc {
 		return s.posted(s.enter, maxForm, func(r *request) (next string, err error) {
 			err = s.db.Control(r.Request().Context(), func(tx *db.ControlTx) (err error) {
 				next, err = h(r, tx)
@@ -82,7 +82,7 @@ func signedInAction(h controlAction) door {
 
 // signedInRule is a door for whoever is signed in, to a rule that makes its own transactions.
 func signedInRule(h ruleAction) door {
-	return door{policy: "signed in", handle: func(s *Server) echo.HandlerFunc {
+	return door{policy: "signed in", body: maxForm, handle: func(s *Server) echo.HandlerFunc {
 		return s.posted(s.enter, maxForm, func(r *request) (string, error) { return h(r) })
 	}}
 }
@@ -134,7 +134,7 @@ func tenantAction(least db.Role, h action) door { return tenantPost(least, maxFo
 func tenantUpload(least db.Role, h action) door { return tenantPost(least, maxUpload, h) }
 
 func tenantPost(least db.Role, limit int64, h action) door {
-	return door{policy: "tenant " + string(least), handle: func(s *Server) echo.HandlerFunc {
+	return door{policy: "tenant " + string(least), body: limit, handle: func(s *Server) echo.HandlerFunc {
 		return s.posted(s.enterTenant, limit, func(r *request) (next string, err error) {
 			if err := r.guard(r.form); err != nil {
 				return "", err
@@ -195,10 +195,13 @@ func (s *Server) posted(enter func(echo.Context) (*request, error), limit int64,
 	}
 }
 
-// keeping adds the form to an error that kept it from being looked at. Who has to sign in, or to choose an organization,
-// is sent there: an answer that leads elsewhere shows nothing.
+// keeping adds the form to an error that kept it from being looked at, so that what was typed is not lost.
 func keeping(c echo.Context, limit int64, err error) error {
-	if lookup(err).status != http.StatusServiceUnavailable {
+	switch lookup(err).status {
+	case http.StatusUnauthorized:
+		limit = min(limit, maxKept)
+	case http.StatusServiceUnavailable:
+	default:
 		return err
 	}
 	f, formErr := readForm(c, limit)

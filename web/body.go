@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"maps"
@@ -22,8 +23,12 @@ import (
 const (
 	maxForm   = 4 << 20
 	maxUpload = 8 << 20
-	maxDrain  = 64 << 20 // of a body that is too large, read and thrown away
+	maxKept   = 256 << 10 // of somebody who is signed out, to be shown again
+	maxDrain  = 64 << 20  // of a body that is too large, read and thrown away
 )
+
+// maxFields is how many fields a form may have: far more than any of ours.
+const maxFields = 1000
 
 // form is what a person sent: fields of the body, never of the address. Every value is valid UTF-8 without NUL.
 type form struct {
@@ -59,6 +64,8 @@ func readForm(c echo.Context, limit int64) (form, error) {
 	case errors.As(err, &tooLarge):
 		drain(r, body)
 		return form{}, tooLarge
+	case errors.Is(err, errMedia):
+		return form{}, err
 	case err != nil:
 		return form{}, errForm
 	}
@@ -76,20 +83,31 @@ func parse(r *http.Request, limit int64) error {
 	if r.ContentLength > limit {
 		return &http.MaxBytesError{Limit: limit}
 	}
-	if encoding := r.Header.Get(echo.HeaderContentEncoding); encoding != "" && encoding != "identity" {
-		return errForm
-	}
 	switch kind, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType)); {
 	case r.ContentLength == 0:
 		return r.ParseForm()
 	case err != nil:
-		return errForm
+		return errMedia
 	case kind == echo.MIMEMultipartForm:
-		return r.ParseMultipartForm(limit)
+		return r.ParseMultipartForm(limit) // of at most a thousand parts
 	case kind == echo.MIMEApplicationForm:
-		return r.ParseForm()
+		return parseTexts(r)
 	}
-	return errForm
+	return errMedia
+}
+
+// parseTexts counts the fields before it makes anything of them: a map of all that fit into a body would be a hundred
+// times its size.
+func parseTexts(r *http.Request) (err error) {
+	body := bytes.NewBuffer(make([]byte, 0, max(0, r.ContentLength)+bytes.MinRead))
+	if _, err := body.ReadFrom(r.Body); err != nil {
+		return err
+	}
+	if bytes.Count(body.Bytes(), []byte("&")) >= maxFields {
+		return errForm
+	}
+	r.PostForm, err = url.ParseQuery(body.String())
+	return err
 }
 
 // drain reads on to the end of a body that was refused: whoever sends before it listens would otherwise see a broken

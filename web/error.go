@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -24,6 +25,13 @@ type answer struct {
 	retry   int // seconds, for Retry-After; 0 for none
 }
 
+// Links that depend on the request.
+const (
+	hereLink   = "/"       // the page that was asked for, or whose form was sent
+	signInLink = "sign-in" // to sign in, and back
+	siteLink   = "site"    // the site under its own name
+)
+
 // answers is the one table of errors, asked in order. What is not in it is a defect: 500. A foreign id and a missing id
 // are both db.ErrNotFound, so they get the same bytes.
 var answers = []struct {
@@ -37,11 +45,15 @@ var answers = []struct {
 	{db.ErrReadOnly, answer{http.StatusServiceUnavailable, "Read only for a moment", "This organization can be read but not changed right now. Nothing was saved; try again in a moment.", "To the jobs", "/jobs", 5}},
 	{db.ErrConflict, answer{http.StatusConflict, "Changed meanwhile", "Somebody else changed this while you were looking at it. Nothing was overwritten; open it again to see how it is now.", "To the jobs", "/jobs", 0}},
 	{db.ErrBusy, answer{http.StatusServiceUnavailable, "Busy", "This took too long because others were faster. Nothing was saved; try again.", "To the jobs", "/jobs", 2}},
-	{db.ErrInDoubt, answer{http.StatusServiceUnavailable, "It is not known whether this was saved", "The connection to the database broke while it was being saved. Look how it is now before you send it again.", "Look", "/", 3}},
-	{db.ErrUnavailable, answer{http.StatusServiceUnavailable, "Not available right now", "The database does not answer. Nothing was saved; try again in a moment.", "Try again", "/", 3}},
+	{db.ErrInDoubt, answer{http.StatusServiceUnavailable, "It is not known whether this was saved", "The connection to the database broke while it was being saved. Look how it is now before you send it again.", "Look", hereLink, 3}},
+	{db.ErrUnavailable, answer{http.StatusServiceUnavailable, "Not available right now", "The database does not answer. Nothing was saved; try again in a moment.", "Try again", hereLink, 3}},
 	{db.ErrBadInput, answer{http.StatusUnprocessableEntity, "This cannot be stored", "Something in the form is too long, or contains characters that are no text. Nothing was saved.", "To the jobs", "/jobs", 0}},
 	{errForeign, answer{http.StatusForbidden, "Sent from another site", "This form was not sent from a page of this site, so nothing was done.", "To the jobs", "/jobs", 0}},
-	{errToken, answer{http.StatusForbidden, "This page is older than your sign-in", "The form was drawn before you signed in, or for somebody else. Nothing was saved; open the page again and send it from there.", "Open the page again", "/", 0}},
+	{errToken, answer{http.StatusForbidden, "This page is older than your sign-in", "The form was drawn before you signed in, or for somebody else. Nothing was saved; open the page again and send it from there.", "Open the page again", hereLink, 0}},
+	{errSignIn, answer{http.StatusUnauthorized, "You are signed out", "Nothing was saved. Sign in and send it again.", "Sign in", signInLink, 0}},
+	{errHost, answer{http.StatusMisdirectedRequest, "This site has another address", "It does not answer under the name that was asked for.", "Go to the site", siteLink, 0}},
+	{errEncoding, answer{http.StatusUnsupportedMediaType, "Compressed", "This site takes no compressed requests. Nothing was saved.", "To the jobs", "/jobs", 0}},
+	{errMedia, answer{http.StatusUnsupportedMediaType, "Not a form", "This address takes the form of its page and nothing else. Nothing was saved.", "To the jobs", "/jobs", 0}},
 	{errForm, answer{http.StatusBadRequest, "This form was not understood", "It arrived damaged, or it is no form at all. Nothing was saved. Go back, load the page again, and send it once more.", "To the jobs", "/jobs", 0}},
 	{errHandshake, answer{http.StatusBadRequest, "Signing in did not work", "What the sign-in service sent could not be taken. Start again; if it happens again, tell whoever runs this site the number below.", "Sign in", "/sign-in", 0}},
 	{errCallback, answer{http.StatusBadRequest, "Signing in did not work", "The answer does not belong to a sign-in that was started in this browser, or it took too long. Start again.", "Sign in", "/sign-in", 0}},
@@ -61,8 +73,13 @@ var defect = answer{http.StatusInternalServerError, "Something went wrong here",
 func (s *Server) answer(c echo.Context, err error) answer {
 	a := lookup(err)
 	s.meter.refuse(err)
-	if a.link == "/" {
+	switch a.link {
+	case hereLink:
 		a.link = pageOf(c.Request())
+	case signInLink:
+		a.link = signInAddress(c.Request())
+	case siteLink:
+		a.link = s.base.String() + "/"
 	}
 	if level, worth := logLevel(a, err); worth {
 		s.log.LogAttrs(c.Request().Context(), level, "request failed", failure(c, err)...)
@@ -140,23 +157,31 @@ func (s *Server) handleError(err error, c echo.Context) {
 	}
 	if e := s.redirectOrDraw(err, c); e != nil {
 		s.log.LogAttrs(c.Request().Context(), slog.LevelError, "error page failed", failure(c, e)...)
-		http.Error(c.Response(), "Something went wrong here. Request "+requestID(c), http.StatusInternalServerError)
+		if e := c.HTML(http.StatusInternalServerError, strings.Replace(lastPage, "{id}", requestID(c), 1)); e != nil {
+			s.log.LogAttrs(c.Request().Context(), slog.LevelWarn, "nobody took the last page", failure(c, e)...)
+		}
 	}
 }
+
+// lastPage is for when even the error page fails: it needs nothing.
+const lastPage = `<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
+<title>Something went wrong here · Upwork AI Agent</title></head>
+<body><main><h1>Something went wrong here</h1><p>It is our mistake, and it has been noted under the number below.</p><p><a href="/">Go to the start page</a></p><p>Request {id}</p></main></body></html>
+`
 
 func (s *Server) redirectOrDraw(err error, c echo.Context) error {
 	var to elsewhere
 	switch {
-	case errors.Is(err, errSignIn):
+	case errors.Is(err, errSignIn) && c.Request().Method != http.MethodPost: // a browser follows no form to another site
 		return c.Redirect(http.StatusSeeOther, signInAddress(c.Request()))
 	case errors.As(err, &to):
 		return c.Redirect(http.StatusSeeOther, to.path)
 	}
 	a := s.answer(c, err)
-	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	shell := views.Shell{Title: a.heading, Sandbox: s.sandbox}
-	// The database that has just failed to answer is not asked who this is.
-	if a.status != http.StatusServiceUnavailable {
+	// The database that has just failed to answer is not asked who this is, and under a foreign name nobody is asked.
+	if a.status != http.StatusServiceUnavailable && a.status != http.StatusMisdirectedRequest {
 		if r, enterErr := s.enter(c); enterErr == nil {
 			shell = r.shell(a.heading, "", "")
 		}

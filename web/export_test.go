@@ -2,14 +2,20 @@ package web
 
 import "github.com/labstack/echo/v4"
 
+// LocalPath is what decides whether an address leads to a page of this site.
+var LocalPath = localPath
+
 // Route is a row of the route table, for tests that go through all of it.
-type Route struct{ Method, Path, Policy string }
+type Route struct {
+	Method, Path, Policy string
+	Body                 int64
+}
 
 // Routes is the whole table.
 func Routes() []Route {
 	var all []Route
 	for _, r := range (&handlers{}).routes() {
-		all = append(all, Route{r.method, r.path, r.door.policy})
+		all = append(all, Route{r.method, r.path, r.door.policy, r.door.body})
 	}
 	return all
 }

@@ -141,7 +141,7 @@ func TestAPanicIsLoggedOnceWithItsStackAndShownToNobody(t *testing.T) {
 	for path, stack := range map[string]bool{"/panics": true, "/fails": false} {
 		log.Reset()
 		w := httptest.NewRecorder()
-		front.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		front.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost"+path, nil))
 		if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "secret") || strings.Contains(w.Body.String(), "goroutine") {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
 		}

@@ -116,6 +116,9 @@ func (h *handlers) saveProposal(c echo.Context, tx *db.Tx) (string, error) {
 	if err := r.form.only("version", "letter", "answer-*", "bid", "bid_amount", "origin"); err != nil {
 		return "", err
 	}
+	if !r.form.values.Has("letter") {
+		return "", errForm // or half a form would empty the letter
+	}
 	typed := typedFields(r.form)
 	t, err := fieldsText(typed)
 	origin := cmp.Or(r.form.get("origin"), "typed")

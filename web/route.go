@@ -45,7 +45,8 @@ type route struct {
 // and New refuses the zero door.
 type door struct {
 	policy string
-	hidden bool // whoever may not pass is told that there is nothing here, by every method
+	body   int64 // how much of a request's body is read, in bytes
+	hidden bool  // whoever may not pass is told that there is nothing here, by every method
 	handle func(*Server) echo.HandlerFunc
 }
 

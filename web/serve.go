@@ -14,7 +14,8 @@ const (
 	headerTimeout = 10 * time.Second
 	bodyTimeout   = time.Minute
 	idleTimeout   = 2 * time.Minute
-	maxHeader     = 16 << 10
+	maxHeader     = 16<<10 - slack
+	slack         = 4 << 10 // what net/http reads beyond its limit
 )
 
 // The end of a server. During notice it is not ready but answers everything that comes, and asks each client to hang up:
@@ -30,10 +31,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	var open openConns
 	server := &http.Server{
 		Handler: s.leaving(), ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: bodyTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ConnState: open.note, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ConnState: open.note, DisableGeneralOptionsHandler: true, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
+	go func() { failed <- server.Serve(hardened(l, s.headers)) }()
 	select {
 	case err := <-failed:
 		return err

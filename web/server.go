@@ -52,6 +52,8 @@ type Server struct {
 	meter     *meter
 	patterns  map[string]bool // every path of the route table
 	echo      *echo.Echo
+	base      *url.URL
+	headers   []header
 	draining  atomic.Bool // about to end: not ready for more
 }
 
@@ -72,7 +74,8 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	s := &Server{db: o.DB, watch: o.Watch, cookies: ck, tokens: tk, late: newLate(), operators: map[string]bool{}, sandbox: o.Sandbox, log: o.Log, meter: m, patterns: map[string]bool{}, echo: echo.New()}
+	s := &Server{db: o.DB, watch: o.Watch, cookies: ck, tokens: tk, late: newLate(), operators: map[string]bool{}, sandbox: o.Sandbox, log: o.Log, meter: m, patterns: map[string]bool{}, echo: echo.New(),
+		base: o.BaseURL, headers: headersFor(o.BaseURL)}
 	for _, person := range o.Operators {
 		s.operators[person] = true
 	}
@@ -84,7 +87,8 @@ func New(o Options) (*Server, error) {
 		traced(o.Tracer),      // a span, where somebody records
 		s.observed,            // one line a request, and counted
 		s.recovered,           // a panic is a 500, after its transaction was rolled back
-		harden,                // headers of every answer
+		s.addressed,           // no other host than ours
+		unencoded,             // no compressed body
 		sameOrigin(o.BaseURL), // no form of another site
 	)
 	h := &handlers{cookies: ck, clerk: o.Clerk, orgs: o.Organizations, base: o.BaseURL, sandbox: o.Sandbox, ping: s.ping, assets: static.Handler(),
@@ -110,9 +114,13 @@ func (s *Server) add(r route) error {
 		return err
 	}
 	s.patterns[r.path] = true
-	s.echo.Add(r.method, r.path, r.door.handle(s))
+	handle := r.door.handle(s)
+	if r.door.body == 0 {
+		handle = bodiless(handle)
+	}
+	s.echo.Add(r.method, r.path, handle)
 	if r.method == http.MethodGet {
-		s.echo.HEAD(r.path, r.door.handle(s)) // net/http leaves the body out
+		s.echo.HEAD(r.path, handle) // net/http leaves the body out
 	}
 	if r.door.hidden {
 		s.echo.RouteNotFound(r.path, echo.NotFoundHandler) // the other methods: 405 would say that there is something
@@ -121,7 +129,12 @@ func (s *Server) add(r route) error {
 }
 
 // ServeHTTP answers one request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	for _, h := range s.headers {
+		w.Header().Set(h.name, h.value)
+	}
+	s.echo.ServeHTTP(w, r)
+}
 
 // errDraining says that this process is about to end.
 var errDraining = errors.New("draining")
@@ -132,22 +145,6 @@ func (s *Server) ping(ctx context.Context) error {
 		return errDraining
 	}
 	return s.db.Ping(ctx)
-}
-
-// policy is the content security policy of every answer: nothing but our own styles, images and forms.
-const policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-
-func harden(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		h := c.Response().Header()
-		h.Set(echo.HeaderContentSecurityPolicy, policy)
-		h.Set(echo.HeaderXContentTypeOptions, "nosniff")
-		h.Set(echo.HeaderXFrameOptions, "DENY")
-		h.Set(echo.HeaderReferrerPolicy, "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		return next(c)
-	}
 }
 
 // pageOf is the address of the page that a request asks for, or whose form it sends.

@@ -40,6 +40,7 @@ type Site struct {
 	Watch   *app.Watch // looks when a test says so
 	Log     *Log
 	Metrics *prometheus.Registry
+	Front   *web.Server // behind URL
 	Spans   *tracetest.InMemoryExporter
 }
 
@@ -88,6 +89,7 @@ func Start(t testing.TB, d *dbtest.Database, seed sandbox.Seed) *Site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Front = front
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error)
 	go func() { ended <- front.Serve(ctx, listener) }()
