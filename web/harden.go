@@ -82,7 +82,8 @@ func unencoded(next echo.HandlerFunc) echo.HandlerFunc {
 // bodiless refuses a body where none belongs.
 func bodiless(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if c.Request().ContentLength != 0 {
+		if r := c.Request(); r.ContentLength != 0 {
+			drain(r, r.Body)
 			return &http.MaxBytesError{}
 		}
 		return next(c)
