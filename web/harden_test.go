@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"upwork-ai-agent/app"
 	"upwork-ai-agent/static"
 	"upwork-ai-agent/web"
 )
@@ -131,7 +132,7 @@ func TestEveryAnswerIsHardened(t *testing.T) {
 
 func TestOnHTTPSBrowsersAreToldToStayThere(t *testing.T) {
 	t.Parallel()
-	front, err := web.New(web.Options{SessionKeys: [][]byte{bytes.Repeat([]byte{1}, 32)}, BaseURL: &url.URL{Scheme: "https", Host: "app.example.com"}, Log: slog.New(slog.DiscardHandler)})
+	front, err := web.New(web.Options{SessionKeys: [][]byte{bytes.Repeat([]byte{1}, 32)}, BaseURL: &url.URL{Scheme: "https", Host: "app.example.com"}, Watch: &app.Watch{}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,3 +57,11 @@ func (c *hardenedConn) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+// CloseWrite ends our side alone: net/http does so after a refusal, so that who is still sending gets to read it.
+func (c *hardenedConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
