@@ -198,7 +198,7 @@ func serve(ctx context.Context, rt *runtime, args []string) error {
 		return err
 	}
 	defer closeDB()
-	if err := errors.Join(page.Register(metric.Pools(d)), page.Register(metric.Installation(d))); err != nil {
+	if err := page.Watch(d); err != nil {
 		return err
 	}
 	client, closeClerk, err := rt.clerk()
@@ -206,11 +206,9 @@ func serve(ctx context.Context, rt *runtime, args []string) error {
 		return err
 	}
 	defer closeClerk()
-	spans := &trace.Sender{}
-	if rt.config.Traces {
-		if spans, err = trace.Start(ctx, version, log); err != nil {
-			return err
-		}
+	spans, err := rt.traces(ctx, log)
+	if err != nil {
+		return err
 	}
 	defer spans.Close()
 	sessionKeys, err := rt.keys("session.key", rt.config.SessionKeys)
@@ -248,12 +246,25 @@ func work(ctx context.Context, rt *runtime, args []string) error {
 	if err := none(args); err != nil {
 		return err
 	}
+	log := slog.New(slog.NewJSONHandler(rt.err, nil))
+	page, err := rt.metrics(log)
+	if err != nil {
+		return err
+	}
+	defer func() { rt.complain("metrics", page.Close()) }()
 	d, closeDB, err := rt.database(ctx, false)
 	if err != nil {
 		return err
 	}
 	defer closeDB()
-	log := slog.New(slog.NewJSONHandler(rt.err, nil))
+	if err := page.Watch(d); err != nil {
+		return err
+	}
+	spans, err := rt.traces(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer spans.Close()
 	background, err := app.NewBackground(rt.background(d, log, true))
 	if err != nil {
 		return err
@@ -284,6 +295,14 @@ func (rt *runtime) metrics(log *slog.Logger) (*metric.Page, error) {
 		fmt.Fprintf(rt.out, "No metrics page: another program has %s. Set METRICS_ADDR to another address, or to off.\n", rt.config.MetricsAddr)
 	}
 	return page, nil
+}
+
+// traces sends traces where there is a collector for them.
+func (rt *runtime) traces(ctx context.Context, log *slog.Logger) (*trace.Sender, error) {
+	if !rt.config.Traces {
+		return &trace.Sender{}, nil
+	}
+	return trace.Start(ctx, version, log)
 }
 
 // databaseName is the embedded server's database.

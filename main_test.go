@@ -60,6 +60,14 @@ func serveIn(t *testing.T, dir, port string, env ...string) *process {
 // running starts the app and waits until it says that it is ready.
 func running(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
+	p := started(t, cmd)
+	p.await(t, "Ready")
+	return p
+}
+
+// started starts the program.
+func started(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
 	p := &process{Cmd: cmd, lines: make(chan string, 100), err: &bytes.Buffer{}}
 	p.Stderr = p.err
 	out, err := p.StdoutPipe()
@@ -76,7 +84,6 @@ func running(t *testing.T, cmd *exec.Cmd) *process {
 			p.lines <- s.Text()
 		}
 	}()
-	p.await(t, "Ready")
 	return p
 }
 
@@ -371,6 +378,47 @@ func TestTracesGoToTheCollectorAndTheLastOnesToo(t *testing.T) {
 	}
 	if names["GET /jobs"] == 0 || names["db view"] == 0 || names["db peek"] == 0 || len(traces) < 3 {
 		t.Errorf("%d traces of %v", len(traces), names)
+	}
+}
+
+func TestTheWorkerIsWatchedAsTheAppIs(t *testing.T) {
+	t.Parallel()
+	c := newCollector(t)
+	dir, port := place(t)
+	_, metrics := place(t)
+	cmd := program(t, dir, port, "worker")
+	cmd.Env = append(cmd.Env, "METRICS_ADDR=127.0.0.1:"+metrics, "OTEL_EXPORTER_OTLP_ENDPOINT="+c.URL)
+	p := started(t, cmd)
+	p.await(t, "Running tasks")
+	const done = `tasks{kind="tend_tenants",state="completed"} 1`
+	for late := time.After(time.Minute); ; {
+		page, _ := fetch(t, http.DefaultClient, "http://127.0.0.1:"+metrics+"/metrics")
+		if strings.Contains(page, done) {
+			break
+		}
+		select {
+		case <-late:
+			t.Fatalf("the page never had %s: %s", done, page)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Wait(); err != nil {
+		t.Fatalf("after SIGTERM: %v: %s", err, p.err)
+	}
+	close(c.got)
+	names := map[string]int{}
+	for resource := range c.got {
+		for _, scope := range resource.ScopeSpans {
+			for _, span := range scope.Spans {
+				names[span.Name]++
+			}
+		}
+	}
+	if names["task tend_tenants"] == 0 || names["db begin"] == 0 {
+		t.Errorf("the spans are %v", names)
 	}
 }
 

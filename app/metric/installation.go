@@ -10,12 +10,9 @@ import (
 	"upwork-ai-agent/db/control"
 )
 
-// installation reads what is true of the whole installation from the control plane, when the page is asked for. Every
-// process says the same.
+// installation reads what is true of the whole installation from the control plane, when the page is asked for:
+// organizations by state, tasks, attempts, alerts, and the last proof. Every process says the same.
 type installation struct{ db *db.DB }
-
-// Installation are the numbers of d as a whole: organizations by state, tasks, attempts, alerts, and the last proof.
-func Installation(d *db.DB) prometheus.Collector { return installation{d} }
 
 // readTimeout is how long the page waits for the control plane. Without it, the page has the other numbers.
 const readTimeout = 3 * time.Second

@@ -12,6 +12,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"upwork-ai-agent/db"
 )
 
 // Page is the page of one process. It counts from the start, and can be read once it listens.
@@ -33,6 +35,11 @@ func New(version string, log *slog.Logger) (*Page, error) {
 		p.Register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})),
 		p.Register(build),
 	)
+}
+
+// Watch adds what d knows: its pools, and the installation as a whole.
+func (p *Page) Watch(d *db.DB) error {
+	return errors.Join(p.Register(pools{d}), p.Register(installation{d}))
 }
 
 // revision is the commit that the program was built from, where the build knew it.

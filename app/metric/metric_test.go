@@ -28,10 +28,7 @@ func served(t *testing.T, d *db.DB, log io.Writer) (read func() string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := page.Register(metric.Pools(d)); err != nil {
-		t.Fatal(err)
-	}
-	if err := page.Register(metric.Installation(d)); err != nil {
+	if err := page.Watch(d); err != nil {
 		t.Fatal(err)
 	}
 	addr := free(t)

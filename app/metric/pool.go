@@ -9,9 +9,6 @@ import (
 // pools reads the connection pools when the page is asked for.
 type pools struct{ db *db.DB }
 
-// Pools are the connection pools of d.
-func Pools(d *db.DB) prometheus.Collector { return pools{d} }
-
 var poolLabels = []string{"role", "place"}
 
 // poolNumbers is the table of what is told of a pool.

@@ -45,6 +45,7 @@ func Start(ctx context.Context, version string, log *slog.Logger) (*Sender, erro
 		log.LogAttrs(context.Background(), slog.LevelWarn, "traces", slog.String("error", err.Error()))
 	}))
 	p := sdk.NewTracerProvider(sdk.WithBatcher(exporter), sdk.WithResource(res))
+	otel.SetTracerProvider(p) // for tasks, which start on their own
 	return &Sender{p.Tracer(name), p, log}, nil
 }
 

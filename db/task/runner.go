@@ -13,6 +13,9 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 
 	"upwork-ai-agent/db"
 	"upwork-ai-agent/db/internal/sealed"
@@ -110,9 +113,20 @@ func (h *handler[A]) Work(ctx context.Context, j *river.Job[A]) error {
 		}
 		defer leave()
 	}
-	err := h.do(ctx, j.Args)
+	err := traced(ctx, j.Args, h.do)
 	if closed(err) {
 		return river.JobSnooze(closedFor)
+	}
+	return err
+}
+
+// traced runs a task in a span of its own, where somebody records.
+func traced[A river.JobArgs](ctx context.Context, args A, do func(context.Context, A) error) error {
+	ctx, span := otel.Tracer("upwork-ai-agent/task").Start(ctx, "task "+args.Kind(), trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer))
+	defer span.End()
+	err := do(ctx, args)
+	if err != nil && !closed(err) {
+		span.SetStatus(codes.Error, err.Error())
 	}
 	return err
 }
