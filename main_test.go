@@ -451,11 +451,21 @@ func tenantsOf(t *testing.T, browser *http.Client, port string) []string {
 	}
 	var all []string
 	for _, m := range regexp.MustCompile(`(?s)name="tenant_id" value="([0-9a-f-]{36})".*?class="name">([^<]+)<`).FindAllStringSubmatch(page, -1) {
-		r, err := browser.PostForm(site+"/organizations/switch", url.Values{"token": {token[1]}, "tenant_id": {m[1]}, "return_to": {"/jobs"}})
-		if err != nil || r.StatusCode != http.StatusOK {
-			t.Fatalf("switching to %s: %v", m[2], err)
+		form := url.Values{"token": {token[1]}, "tenant_id": {m[1]}, "return_to": {"/jobs"}}
+		r, err := http.NewRequest(http.MethodPost, site+"/organizations/switch", strings.NewReader(form.Encode()))
+		if err != nil {
+			t.Fatal(err)
 		}
-		r.Body.Close()
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", site)
+		answer, err := browser.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			t.Fatalf("switching to %s: %s", m[2], answer.Status)
+		}
 		all = append(all, m[1], m[2])
 	}
 	return all
