@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	wantedRate = 500             // requests a second
-	exitBound  = 5 * time.Second // from SIGTERM to the end of the process
-	queueSlack = 100 * time.Millisecond
+	wantedRate = 500              // requests a second
+	exitBound  = 10 * time.Second // from SIGTERM to the end of the process
+	queueSlack = 500 * time.Millisecond
 )
 
 // tally is what became of the requests. What counts is every request on a connection that the process had accepted, and on

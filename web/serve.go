@@ -5,7 +5,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync/atomic"
+	"slices"
+	"sync"
 	"time"
 )
 
@@ -19,16 +20,17 @@ const (
 )
 
 // The end of a server. During notice it is not ready but answers everything that comes, and asks each client to hang up:
-// only the client can end a kept connection without a request getting lost on the way. Then nobody new is let in, and what
-// is under way gets the rest of the time.
+// only the client can end a kept connection without a request getting lost on the way. Then nobody new is let in, and whoever
+// is in gets an answer. Only then is the server shut down, because net/http drops the requests that it reads after that.
 const (
 	notice       = time.Second
+	lastAnswers  = 5 * time.Second // as long as net/http waits for the first request of a connection
 	drainTimeout = 20 * time.Second
 )
 
 // Serve answers on l until ctx ends, then drains; it returns when the last answer is out. It closes l.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	var open openConns
+	open := conns{states: map[net.Conn]http.ConnState{}}
 	server := &http.Server{
 		Handler: s.leaving(), ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: bodyTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ConnState: open.note, DisableGeneralOptionsHandler: true, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
@@ -41,7 +43,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	case <-ctx.Done():
 	}
 	s.draining.Store(true)
-	open.await(notice)
+	open.await(notice, http.StateNew, http.StateActive, http.StateIdle)
+	_ = l.Close() // nothing is written to it
+	<-failed      // every connection that was accepted is known from here on
+	open.await(lastAnswers, http.StateNew, http.StateActive)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	err := server.Shutdown(drain)
@@ -59,23 +64,38 @@ func (s *Server) leaving() http.Handler {
 	})
 }
 
-// openConns counts the open connections of a server.
-type openConns struct{ n atomic.Int64 }
-
-func (o *openConns) note(_ net.Conn, state http.ConnState) {
-	switch state {
-	case http.StateNew:
-		o.n.Add(1)
-	case http.StateClosed, http.StateHijacked:
-		o.n.Add(-1)
-	}
+// conns are the open connections of a server.
+type conns struct {
+	mu     sync.Mutex
+	states map[net.Conn]http.ConnState
 }
 
-// await returns when no connection is open, at the latest after d.
-func (o *openConns) await(d time.Duration) {
+func (o *conns) note(c net.Conn, state http.ConnState) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if state == http.StateClosed || state == http.StateHijacked {
+		delete(o.states, c)
+		return
+	}
+	o.states[c] = state
+}
+
+func (o *conns) any(states []http.ConnState) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, state := range o.states {
+		if slices.Contains(states, state) {
+			return true
+		}
+	}
+	return false
+}
+
+// await returns when no connection is in one of the states, at the latest after d.
+func (o *conns) await(d time.Duration, states ...http.ConnState) {
 	late, every := time.After(d), time.NewTicker(10*time.Millisecond)
 	defer every.Stop()
-	for o.n.Load() > 0 {
+	for o.any(states) {
 		select {
 		case <-every.C:
 		case <-late:
