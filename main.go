@@ -564,9 +564,10 @@ func prove(ctx context.Context, rt *runtime, args []string) error {
 	}
 	defer stop()
 	report, err := db.Prove(ctx, o, isolation.ProofOptions{Embedded: rt.config.Embedded(), Progress: func(line string) { fmt.Fprintln(rt.err, line) }})
-	if err != nil {
+	if report.Signature == nil {
 		return err
 	}
+	rt.complain("keeping the proof", err)
 	if page != "" {
 		if err := os.WriteFile(page, report.HTML(), 0o644); err != nil {
 			return err

@@ -51,7 +51,7 @@ func (t *trial) refuses(s situation, object, attack, sql string) {
 	case got.refused():
 		t.passed(t.path, s.name, object, attack)
 	case got.busy():
-		t.unproven(s.name, object, attack, "no answer in time: "+got.brief())
+		t.breach(Unproven, t.path, s.name, object, attack, "no answer in time: "+got.brief())
 	default:
 		t.breach(Leak, t.path, s.name, object, attack, "answered "+got.brief())
 	}
@@ -74,7 +74,7 @@ func (t *trial) view(s situation, r *relation) {
 		return
 	}
 	if r.Key == "" {
-		t.unproven(s.name, r.Name, viewAttack, "it has no tenant_id that would tell whose its rows are")
+		t.unprovable(s, r.Name, viewAttack, "it has no tenant_id that would tell whose its rows are")
 		return
 	}
 	a := aim{scene: t.scene, from: s, on: r}
@@ -122,7 +122,7 @@ func (t *trial) routine(s situation, f routine) {
 	case !f.May:
 		t.refuses(s, f.Name, routineAttack, f.Call)
 	case !known:
-		t.unproven(s.name, f.Name, routineAttack, "the tenant role may run it, and package isolation knows no probe of it")
+		t.unprovable(s, f.Name, routineAttack, "the tenant role may run it, and package isolation knows no probe of it")
 	default:
 		t.probe(s, f, p)
 	}
@@ -140,7 +140,7 @@ func (t *trial) probe(s situation, f routine, p probe) {
 	case has.String() != hasNot.String():
 		t.breach(Oracle, t.path, s.name, f.Name, routineAttack, differ(has, hasNot))
 	case p.own != nil && s.read && !p.own(ask(t.self)):
-		t.unproven(s.name, f.Name, routineAttack, "the positive control is broken: it does not find one's own rows")
+		t.breach(Unproven, t.path, s.name, f.Name, routineAttack, "the positive control is broken: it does not find one's own rows")
 	default:
 		t.passed(t.path, s.name, f.Name, routineAttack)
 	}

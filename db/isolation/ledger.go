@@ -1,6 +1,9 @@
 package isolation
 
-import "sync"
+import (
+	"fmt"
+	"sync"
+)
 
 // maxBreaches is how many breaches a report lists: of more, nobody reads.
 const maxBreaches = 200
@@ -12,11 +15,20 @@ type ledger struct {
 	kinds    map[Kind]int
 	by       map[string]map[string]*Tally // what it concerned: path, context, object, attack
 	breaches []Breach
-	progress func(format string, args ...any)
+	listener func(string)
 }
 
-func newLedger(progress func(string, ...any)) *ledger {
-	return &ledger{kinds: map[Kind]int{}, by: map[string]map[string]*Tally{}, progress: progress}
+func newLedger(listener func(string)) *ledger {
+	return &ledger{kinds: map[Kind]int{}, by: map[string]map[string]*Tally{}, listener: listener}
+}
+
+// progress tells whoever listens, one line at a time.
+func (l *ledger) progress(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.listener != nil {
+		l.listener(fmt.Sprintf(format, args...))
+	}
 }
 
 // passed enters a check that holds.

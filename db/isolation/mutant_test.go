@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,6 +73,10 @@ func TestEveryMutantIsCaught(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Own(t)
 	newTenant(t, d, place.Active, 1)
+	sound, err := isolation.Doctor(t.Context(), d.DB, isolation.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	caught := 0
 	for _, m := range mutants {
 		o, undo := m.make(t, d)
@@ -84,6 +89,7 @@ func TestEveryMutantIsCaught(t *testing.T) {
 			t.Fatalf("%s: %v", m.name, err)
 		}
 		undo()
+		diagnosis.Findings = slices.DeleteFunc(diagnosis.Findings, func(f isolation.Finding) bool { return slices.Contains(sound.Findings, f) })
 		by := m.by(diagnosis, report)
 		t.Logf("%-38s %s", m.name, by)
 		if by != "" {
@@ -93,7 +99,7 @@ func TestEveryMutantIsCaught(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d mutants caught", caught, len(mutants))
-	if found, err := isolation.Doctor(t.Context(), d.DB, isolation.Options{}); err != nil || !found.OK {
+	if found, err := isolation.Doctor(t.Context(), d.DB, isolation.Options{}); err != nil || !slices.Equal(found.Findings, sound.Findings) {
 		t.Errorf("after mending: %v\n%s", err, found)
 	}
 }

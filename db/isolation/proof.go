@@ -42,12 +42,7 @@ var ErrProving = errors.New("another proof is under way")
 // An error says that the proof could not be made; what it found is in the report only.
 func Prove(ctx context.Context, d *sealed.DB, o ProofOptions) (Report, error) {
 	began := time.Now()
-	progress := func(format string, args ...any) {
-		if o.Progress != nil {
-			o.Progress(fmt.Sprintf(format, args...))
-		}
-	}
-	p := &proof{db: d, options: o, ledger: newLedger(progress)}
+	p := &proof{db: d, options: o, ledger: newLedger(o.Progress)}
 	if err := p.run(ctx); err != nil {
 		return Report{}, fmt.Errorf("prove: %w", err)
 	}
@@ -192,7 +187,7 @@ func (p *proof) startPooler(ctx context.Context) (func(context.Context) (*pgx.Co
 	if err != nil {
 		return nil, nil, err
 	}
-	through := func(ctx context.Context) (*pgx.Conn, error) { return pgx.Connect(ctx, run.URL(server)) }
+	through := func(ctx context.Context) (*pgx.Conn, error) { return sealed.DialURL(ctx, run.URL(server)) }
 	return through, func() { _ = run.Stop() }, nil // what it has left is in a directory for temporary files
 }
 
@@ -216,7 +211,7 @@ func (p *proof) path(ctx context.Context, name string, dial func(context.Context
 		return err
 	}
 	x.nobody = p.canary(number + 2)
-	t := &trial{ctx: ctx, path: name, dial: dial, fence: fence, session: &session{conn: conn.PgConn()}, scene: x, ledger: p.ledger, only: p.options.only, own: p.options.Embedded}
+	t := &trial{ctx: ctx, path: name, dial: dial, fence: fence, session: &session{conn: conn.PgConn()}, scene: x, ledger: p.ledger, only: p.options.only, own: p.options.Embedded, told: map[string]bool{}}
 	if err := t.rehearse(); err != nil {
 		return err
 	}

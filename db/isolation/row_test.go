@@ -75,9 +75,6 @@ func (m maker) primary() []string {
 	return append([]string{key(m.table)}, m.ids...)
 }
 
-// insertOnly are the tables of history and audit: app_tenant may neither change nor delete what is in them.
-var insertOnly = map[string]bool{"proposal_versions": true, "proposal_events": true, "analytics": true}
-
 var day = time.Date(2026, 5, 3, 8, 0, 0, 0, time.UTC)
 
 // key is the column that says whose row it is.

@@ -107,7 +107,8 @@ func (s *session) failed(err error) reply {
 func (s *session) must(ctx context.Context, statements ...string) error {
 	all := s.send(ctx, statements...)
 	if last := all[len(all)-1]; last.code != "" {
-		return errors.Join(fmt.Errorf("%s: %s", statements[len(all)-1], last), s.err)
+		name, _, _ := strings.Cut(statements[len(all)-1], "(") // what follows may be a token
+		return errors.Join(fmt.Errorf("%s: %s", name, last.brief()), s.err)
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func (r Report) String() string {
 	for _, t := range r.Objects {
 		fmt.Fprintf(w, "%s\t%s\t%d checks\t%s\n", t.Kind, t.Name, t.Checks, counted(t.Breaches))
 	}
-	w.Flush() // into memory: it cannot fail
+	_ = w.Flush() // into memory: it cannot fail
 	for _, x := range r.Breaches {
 		fmt.Fprintf(&b, "\n%s", x)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -21,11 +22,41 @@ func Dial(ctx context.Context, d *DB, name string) (*pgx.Conn, error) {
 	if !ok {
 		return nil, place.ErrUnknown
 	}
-	c := pool.Config().ConnConfig.Copy()
+	return dial(ctx, pool.Config().ConnConfig.Copy())
+}
+
+// DialServer opens a connection of app_tenant to the server of the main place itself, as the control plane reaches it, with
+// no pooler in between. The caller closes it.
+func DialServer(ctx context.Context, d *DB) (*pgx.Conn, error) {
+	c := d.control.Config().ConnConfig.Copy()
+	tenant := d.tenant[place.Main].Config().ConnConfig
+	c.User, c.Password = tenant.User, tenant.Password
+	return dial(ctx, c)
+}
+
+// DialFence opens a connection of app_control to a place, beside the pools. The caller closes it.
+func DialFence(ctx context.Context, d *DB, name string) (*pgx.Conn, error) {
+	pool, err := d.fenceOf(name)
+	if err != nil {
+		return nil, err
+	}
+	return dial(ctx, pool.Config().ConnConfig.Copy())
+}
+
+// DialURL opens a connection to where url leads: to a pooler that is run for a proof. The caller closes it.
+func DialURL(ctx context.Context, url string) (*pgx.Conn, error) {
+	c, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("dial: not a connection string that pgx understands")
+	}
+	return dial(ctx, c)
+}
+
+func dial(ctx context.Context, c *pgx.ConnConfig) (*pgx.Conn, error) {
 	c.Tracer = nil
 	conn, err := pgx.ConnectConfig(ctx, c)
 	if err != nil {
-		return nil, fmt.Errorf("dial %s: %w", name, classify(err))
+		return nil, fmt.Errorf("dial: %w", classify(err))
 	}
 	return conn, nil
 }
@@ -44,32 +75,4 @@ func SigningKeys(d *DB) ([]ed25519.PrivateKey, error) {
 		all[i] = ed25519.NewKeyFromSeed(seed)
 	}
 	return all, nil
-}
-
-// DialServer opens a connection of app_tenant to the server of the main place itself, as the control plane reaches it, with
-// no pooler in between. The caller closes it.
-func DialServer(ctx context.Context, d *DB) (*pgx.Conn, error) {
-	c := d.control.Config().ConnConfig.Copy()
-	tenant := d.tenant[place.Main].Config().ConnConfig
-	c.User, c.Password, c.Tracer = tenant.User, tenant.Password, nil
-	conn, err := pgx.ConnectConfig(ctx, c)
-	if err != nil {
-		return nil, fmt.Errorf("dial server: %w", classify(err))
-	}
-	return conn, nil
-}
-
-// DialFence opens a connection of app_control to a place, beside the pools. The caller closes it.
-func DialFence(ctx context.Context, d *DB, name string) (*pgx.Conn, error) {
-	pool, err := d.fenceOf(name)
-	if err != nil {
-		return nil, err
-	}
-	c := pool.Config().ConnConfig.Copy()
-	c.Tracer = nil
-	conn, err := pgx.ConnectConfig(ctx, c)
-	if err != nil {
-		return nil, fmt.Errorf("dial fence of %s: %w", name, classify(err))
-	}
-	return conn, nil
 }
