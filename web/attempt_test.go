@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-
 	"upwork-ai-agent/app/clerk/sandbox"
 	"upwork-ai-agent/db/dbtest"
 	"upwork-ai-agent/web"
@@ -56,11 +54,10 @@ func tried(t *testing.T, s *webtest.Site) []string {
 	if err := s.Watch.Look(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	rows, err := s.Connect(t, "postgres").Query(t.Context(), "SELECT concat_ws(' ', r.name, a.kind, a.entity, a.count) FROM control.attempts a JOIN control.registry r USING (tenant_id) ORDER BY 1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	var all []string
+	err := s.Connect(t, "postgres").QueryRow(t.Context(), `
+		SELECT coalesce(array_agg(concat_ws(' ', r.name, a.kind, a.entity, a.count) ORDER BY r.name, a.kind, a.entity, a.count), '{}')
+		FROM control.attempts a JOIN control.registry r USING (tenant_id)`).Scan(&all)
 	if err != nil {
 		t.Fatal(err)
 	}
