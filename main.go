@@ -225,6 +225,7 @@ func serve(ctx context.Context, rt *runtime, args []string) error {
 	front, err := web.New(web.Options{
 		DB: d, Clerk: client, Organizations: app.NewOrganizations(d, client, log), Watch: background.Watch, SessionKeys: sessionKeys,
 		Operators: rt.operators(), BaseURL: rt.config.BaseURL, Sandbox: rt.config.Sandbox(), Log: log, Metrics: page, Tracer: spans.Tracer,
+		RateLimit: rt.config.RateLimit, Proxies: rt.config.TrustedProxies,
 	})
 	if err != nil {
 		return err

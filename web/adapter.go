@@ -20,6 +20,18 @@ func public(h echo.HandlerFunc) door {
 	return door{policy: "public", handle: func(*Server) echo.HandlerFunc { return h }}
 }
 
+// entrance is a public door to the sign-in, where each request costs somebody else something.
+func entrance(h echo.HandlerFunc) door {
+	return door{policy: "public", handle: func(s *Server) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if err := s.limits.admitStranger(household(s.proxies.client(c.Request())), true); err != nil {
+				return err
+			}
+			return h(c)
+		}
+	}}
+}
+
 // signedInPage is a door for whoever is signed in, to a page of the control plane.
 func signedInPage(h controlPage) door {
 	return door{policy: "signed in", handle: func(s *Server) echo.HandlerFunc { return s.controlled(s.enter, h) }}
@@ -112,11 +124,16 @@ func tenantDownload(least db.Role, h download) door {
 			if err != nil {
 				return err
 			}
+			release, err := s.limits.turn(c.Request().Context(), r.session.ClerkUser, r.session.Tenant.ID)
+			if err != nil {
+				return err
+			}
 			var f file
 			err = s.db.Read(c.Request().Context(), r.actor(least), func(v *db.View) (err error) {
 				f, err = h(r, v)
 				return err
 			})
+			release()
 			if err != nil {
 				return s.refuse(r, form{}, err)
 			}
@@ -139,6 +156,11 @@ func tenantPost(least db.Role, limit int64, h action) door {
 			if err := r.guard(r.form); err != nil {
 				return "", err
 			}
+			release, err := s.limits.turn(r.Request().Context(), r.session.ClerkUser, r.session.Tenant.ID)
+			if err != nil {
+				return "", err
+			}
+			defer release()
 			outside := r.Request()
 			defer r.SetRequest(outside)
 			err = s.db.Write(r.Request().Context(), r.actor(least), func(ctx context.Context, tx *db.Tx) (err error) {
@@ -156,6 +178,11 @@ func tenantPost(least db.Role, limit int64, h action) door {
 
 // read runs a page on a View. The View is over, and its connection back in the pool, before anything is drawn.
 func (s *Server) read(r *request, least db.Role, h page) (component templ.Component, err error) {
+	release, err := s.limits.turn(r.Request().Context(), r.session.ClerkUser, r.session.Tenant.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	err = s.db.Read(r.Request().Context(), r.actor(least), func(v *db.View) (err error) {
 		component, err = h(r, v)
 		return err
@@ -198,7 +225,7 @@ func (s *Server) posted(enter func(echo.Context) (*request, error), limit int64,
 // keeping adds the form to an error that kept it from being looked at, so that what was typed is not lost.
 func keeping(c echo.Context, limit int64, err error) error {
 	switch lookup(err).status {
-	case http.StatusUnauthorized:
+	case http.StatusUnauthorized, http.StatusTooManyRequests:
 		limit = min(limit, maxKept)
 	case http.StatusServiceUnavailable:
 	default:

@@ -63,6 +63,7 @@ var answers = []struct {
 var statuses = map[int]answer{
 	http.StatusNotFound:              answers[0].answer,
 	http.StatusMethodNotAllowed:      {http.StatusMethodNotAllowed, "This address does not work that way", "The page exists, but not for this kind of request.", "To the jobs", "/jobs", 0},
+	http.StatusTooManyRequests:       {http.StatusTooManyRequests, "A moment, please", "More requests came from here than this site answers at once, so this one was not. Nothing was saved. Wait a moment, then try again.", "Try again", hereLink, 1},
 	http.StatusRequestEntityTooLarge: {http.StatusRequestEntityTooLarge, "Too large", "What was sent is larger than this page takes: 8 MB for an import, less for other forms. Nothing was saved.", "To the jobs", "/jobs", 0},
 }
 
@@ -97,7 +98,7 @@ func logLevel(a answer, err error) (slog.Level, bool) {
 		return 0, false
 	case a.status == http.StatusInternalServerError:
 		return slog.LevelError, true
-	case a.status == http.StatusServiceUnavailable, errors.Is(err, errHandshake):
+	case a.status == http.StatusServiceUnavailable, a.status == http.StatusTooManyRequests, errors.Is(err, errHandshake):
 		return slog.LevelWarn, true
 	}
 	return 0, false
@@ -112,6 +113,12 @@ func lookup(err error) answer {
 		if errors.Is(err, a.err) {
 			return a.told(err)
 		}
+	}
+	var fast *tooMany
+	if errors.As(err, &fast) {
+		a := statuses[http.StatusTooManyRequests]
+		a.retry = fast.seconds()
+		return a
 	}
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
@@ -180,8 +187,9 @@ func (s *Server) redirectOrDraw(err error, c echo.Context) error {
 	}
 	a := s.answer(c, err)
 	shell := views.Shell{Title: a.heading, Sandbox: s.sandbox}
-	// The database that has just failed to answer is not asked who this is, and under a foreign name nobody is asked.
-	if a.status != http.StatusServiceUnavailable && a.status != http.StatusMisdirectedRequest {
+	// The database that has just failed to answer is not asked who this is, and neither under a foreign
+	// name nor after too many requests is it asked.
+	if a.status != http.StatusServiceUnavailable && a.status != http.StatusMisdirectedRequest && a.status != http.StatusTooManyRequests {
 		if r, enterErr := s.enter(c); enterErr == nil {
 			shell = r.shell(a.heading, "", "")
 		}

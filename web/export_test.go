@@ -1,6 +1,34 @@
 package web
 
-import "github.com/labstack/echo/v4"
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// Client is the address of who sent r, where the word of known is believed.
+func Client(known []netip.Prefix, r *http.Request) string {
+	return household(proxies(known).client(r))
+}
+
+// Crowd counts a request of each of n keys, and returns how many of them are remembered.
+func Crowd(n int, key func(int) string) int {
+	a := newAllowances("crowd", 1, 10)
+	for i := range n {
+		_ = a.take(key(i), time.Now()) // refused or not
+	}
+	return len(a.of)
+}
+
+// Turns takes turns of one key, of which room may be taken at a time.
+func Turns(room int) (take func(context.Context) (release func(), err error), kept func() int) {
+	t := &turns{of: map[string]*queue{}}
+	take = func(ctx context.Context) (func(), error) { return t.take(ctx, "key", room) }
+	return take, func() int { return len(t.of) }
+}
 
 // LocalPath is what decides whether an address leads to a page of this site.
 var LocalPath = localPath

@@ -58,8 +58,8 @@ func (h *handlers) routes() []route {
 		{http.MethodGet, "/readyz", public(h.ready)},
 		{http.MethodGet, "/static/*", public(h.static)},
 
-		{http.MethodGet, "/sign-in", public(h.signIn)},
-		{http.MethodGet, "/auth/callback", public(h.callback)},
+		{http.MethodGet, "/sign-in", entrance(h.signIn)},
+		{http.MethodGet, "/auth/callback", entrance(h.callback)},
 		{http.MethodGet, "/signed-out", public(h.signedOut)},
 		{http.MethodPost, "/sign-out", signedInRule(h.signOut)},
 

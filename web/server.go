@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -35,6 +36,8 @@ type Options struct {
 	BaseURL       *url.URL   // what browsers see
 	Sandbox       bool       // Clerk is the stand-in: every page says so
 	Log           *slog.Logger
+	RateLimit     int                   // requests a second that one person may make for long; 0: any number
+	Proxies       []netip.Prefix        // whose X-Forwarded-For is believed
 	Metrics       prometheus.Registerer // where requests are counted; may be nil
 	Tracer        trace.Tracer          // makes a span of each request; nil: nobody records
 }
@@ -53,6 +56,8 @@ type Server struct {
 	patterns  map[string]bool // every path of the route table
 	echo      *echo.Echo
 	base      *url.URL
+	limits    *limits
+	proxies   proxies
 	headers   []header
 	draining  atomic.Bool // about to end: not ready for more
 }
@@ -75,7 +80,7 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("web: %w", err)
 	}
 	s := &Server{db: o.DB, watch: o.Watch, cookies: ck, tokens: tk, late: newLate(), operators: map[string]bool{}, sandbox: o.Sandbox, log: o.Log, meter: m, patterns: map[string]bool{}, echo: echo.New(),
-		base: o.BaseURL, headers: headersFor(o.BaseURL)}
+		base: o.BaseURL, limits: newLimits(o.RateLimit), proxies: o.Proxies, headers: headersFor(o.BaseURL)}
 	for _, person := range o.Operators {
 		s.operators[person] = true
 	}

@@ -46,18 +46,29 @@ func (e elsewhere) Error() string { return "go to " + e.path }
 func (s *Server) enter(c echo.Context) (*request, error) {
 	ck, ok := s.cookies.read(c.Request())
 	if !ok {
-		return nil, errSignIn
+		return nil, s.stranger(c)
 	}
 	session, err := control.LoadSession(c.Request().Context(), s.db, ck.sid, ck.tenant)
 	if errors.Is(err, db.ErrNotFound) {
-		return nil, errSignIn
+		return nil, s.stranger(c)
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := s.limits.admit(session.ClerkUser, session.Tenant.ID); err != nil {
 		return nil, err
 	}
 	note(c, session.ClerkUser, session.Tenant.ID)
 	s.touch(c.Request().Context(), session)
 	return &request{Context: c, cookie: ck, session: session, tokens: s.tokens, sandbox: s.sandbox, operator: s.operators[session.ClerkUser]}, nil
+}
+
+// stranger is the answer to somebody who is not signed in.
+func (s *Server) stranger(c echo.Context) error {
+	if err := s.limits.admitStranger(household(s.proxies.client(c.Request())), false); err != nil {
+		return err
+	}
+	return errSignIn
 }
 
 // enterTenant is enter for a door that needs an active tenant.

@@ -9,6 +9,7 @@ import (
 
 	"upwork-ai-agent/app/clerk/sandbox"
 	"upwork-ai-agent/db/dbtest"
+	"upwork-ai-agent/web"
 	"upwork-ai-agent/web/webtest"
 )
 
@@ -20,7 +21,7 @@ const (
 	acme, beta           = "org_acme", "org_beta"
 )
 
-func start(t *testing.T) *webtest.Site {
+func start(t testing.TB, tune ...func(*web.Options)) *webtest.Site {
 	t.Helper()
 	return webtest.Start(t, dbtest.Own(t), sandbox.Seed{
 		People: []sandbox.Person{{ID: ana, Email: "ana@example.com", Name: "Ana Example"}, {ID: ben, Email: "ben@example.com", Name: "Ben Example"},
@@ -30,7 +31,7 @@ func start(t *testing.T) *webtest.Site {
 			{ID: acme, Name: "Acme", Slug: "acme", CreatedBy: ana, Members: map[string]string{ana: "org:admin", ben: "org:member", vera: "org:viewer"}},
 			{ID: beta, Name: "Beta", Slug: "beta", CreatedBy: ana, Members: map[string]string{ana: "org:admin"}},
 		},
-	})
+	}, tune...)
 }
 
 // signIn opens a browser as a person, working in an organization.

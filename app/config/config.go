@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -41,6 +42,9 @@ type Config struct {
 	ClerkPublishableKey string
 	ClerkAPIURL         string // empty: Clerk's own
 
+	RateLimit      int            // requests a second that one person may make for long; 0: any number
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+
 	PlatformAdmins []string // Clerk user ids; empty: nobody, or the sandbox's operator
 }
 
@@ -66,6 +70,8 @@ type Variable struct {
 var Variables = []Variable{
 	{"ADDR", "127.0.0.1:8080", "host:port to listen on", setAddr},
 	{"BASE_URL", "http://localhost and ADDR's port", "the address that browsers see", setBaseURL},
+	{"TRUSTED_PROXIES", "none", "addresses or networks of the proxies in front of the app, like 10.0.0.0/8, separated by commas: their X-Forwarded-For is believed", func(c *Config, v string) (err error) { c.TrustedProxies, err = networks(v); return err }},
+	{"RATE_LIMIT", "100", "requests a second that one person, or one address that is not signed in, may make for long; ten times as many at once, and an organization ten times as many; or off", setRateLimit},
 	{"METRICS_ADDR", "127.0.0.1:9090", "host:port of the metrics page, or off", setMetricsAddr},
 	{"OTEL_EXPORTER_OTLP_ENDPOINT", "no traces", "OpenTelemetry collector that traces go to, by OTLP over HTTP; the SDK's other OTEL_ variables hold too", func(c *Config, v string) error { c.Traces = true; return webURL(v) }},
 	{"DATA_DIR", "the user's data directory", "embedded Postgres, generated keys, the sandbox's state; off where there is no place for them", setDataDir},
@@ -266,7 +272,7 @@ func begins(v string, prefixes ...string) error {
 // keys reads base64 texts of 32 bytes each. It does not repeat them.
 func keys(v string) ([][]byte, error) {
 	var all [][]byte
-	for i, text := range strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' }) {
+	for i, text := range list(v) {
 		key, err := base64.StdEncoding.DecodeString(text)
 		if err != nil || len(key) != 32 {
 			return nil, fmt.Errorf("key %d is not 32 bytes in base64; `openssl rand -base64 32` makes one", i+1)
@@ -276,11 +282,43 @@ func keys(v string) ([][]byte, error) {
 	return all, nil
 }
 
+func setRateLimit(c *Config, v string) (err error) {
+	if v == off {
+		c.RateLimit = 0
+		return nil
+	}
+	if c.RateLimit, err = strconv.Atoi(v); err != nil || c.RateLimit < 1 || c.RateLimit > 1_000_000 {
+		return fmt.Errorf("%q is not a number of requests a second from 1 to 1000000, or off", v)
+	}
+	return nil
+}
+
+// networks reads addresses and networks.
+func networks(v string) ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for _, text := range list(v) {
+		net, err := netip.ParsePrefix(text)
+		if a, addrErr := netip.ParseAddr(text); addrErr == nil {
+			net, err = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen()), nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%q is neither an address nor a network like 10.0.0.0/8", text)
+		}
+		all = append(all, net.Masked())
+	}
+	return all, nil
+}
+
+// list splits at commas, spaces and line ends.
+func list(v string) []string {
+	return strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })
+}
+
 var personID = regexp.MustCompile(`^user_[A-Za-z0-9]+$`)
 
 // people reads Clerk user ids.
 func people(v string) ([]string, error) {
-	all := strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' })
+	all := list(v)
 	for _, id := range all {
 		if !personID.MatchString(id) {
 			return nil, fmt.Errorf("%q is not a user id of Clerk, user_…", id)

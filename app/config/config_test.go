@@ -58,7 +58,7 @@ func TestABadVariableIsNamed(t *testing.T) {
 		{"SESSION_KEYS", ""}, {"SESSION_KEYS", "short"}, {"SEAL_KEYS", ""}, {"SEAL_KEYS", key + ",x"},
 		{"CLERK_SECRET_KEY", "pk_test_x"}, {"CLERK_SECRET_KEY", ""}, {"CLERK_PUBLISHABLE_KEY", ""}, {"CLERK_PUBLISHABLE_KEY", "pk_test_"},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"}, {"METRICS_ADDR", "9090"}, {"METRICS_ADDR", "on"}, {"METRICS_ADDR", "127.0.0.1:0"},
-		{"CLERK_API_URL", "nowhere"}, {"POSTGRES_BIN", "/usr/bin"},
+		{"CLERK_API_URL", "nowhere"}, {"RATE_LIMIT", "0"}, {"RATE_LIMIT", "many"}, {"TRUSTED_PROXIES", "proxy.example"}, {"TRUSTED_PROXIES", "10.0.0.0/33"}, {"POSTGRES_BIN", "/usr/bin"},
 		{"PLATFORM_ADMINS", "olga@example.com"}, {"PLATFORM_ADMINS", "user_a,org_b"}, {"PLATFORM_ADMINS", "user_"},
 	}
 	for _, c := range cases {

@@ -67,8 +67,9 @@ func (l *Log) String() string {
 // Operator is the id of the person who operates the platform of every site.
 var Operator = demo.Operator().ID
 
-// Start runs the app over d with the given people and organizations.
-func Start(t testing.TB, d *dbtest.Database, seed sandbox.Seed) *Site {
+// Start runs the app over d with the given people and organizations, and with what tune changes of its options. Without
+// any it has no limit on requests.
+func Start(t testing.TB, d *dbtest.Database, seed sandbox.Seed, tune ...func(*web.Options)) *Site {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -85,7 +86,7 @@ func Start(t testing.TB, d *dbtest.Database, seed sandbox.Seed) *Site {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Sandbox.Close(context.Background()) }) // connections of the test's own browser may linger
-	front, err := s.front(d.DB, log)
+	front, err := s.front(d.DB, log, tune)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +104,7 @@ func Start(t testing.TB, d *dbtest.Database, seed sandbox.Seed) *Site {
 	return s
 }
 
-func (s *Site) front(d *db.DB, log *slog.Logger) (*web.Server, error) {
+func (s *Site) front(d *db.DB, log *slog.Logger, tune []func(*web.Options)) (*web.Server, error) {
 	secret, publishable := s.Sandbox.Keys()
 	client, err := clerk.New(clerk.Config{SecretKey: secret, PublishableKey: publishable, APIURL: s.Sandbox.URL(), BaseURL: s.URL})
 	if err != nil {
@@ -116,9 +117,13 @@ func (s *Site) front(d *db.DB, log *slog.Logger) (*web.Server, error) {
 	if s.Watch, err = app.NewWatch(d, log); err != nil {
 		return nil, err
 	}
-	return web.New(web.Options{DB: d, Clerk: client, Organizations: app.NewOrganizations(d, client, log), Watch: s.Watch,
+	o := web.Options{DB: d, Clerk: client, Organizations: app.NewOrganizations(d, client, log), Watch: s.Watch,
 		SessionKeys: [][]byte{bytes.Repeat([]byte{1}, 32)}, Operators: []string{Operator}, BaseURL: base, Sandbox: true, Log: log,
-		Metrics: s.Metrics, Tracer: sdk.NewTracerProvider(sdk.WithSyncer(s.Spans)).Tracer("test")})
+		Metrics: s.Metrics, Tracer: sdk.NewTracerProvider(sdk.WithSyncer(s.Spans)).Tracer("test")}
+	for _, change := range tune {
+		change(&o)
+	}
+	return web.New(o)
 }
 
 // Browser is one browser without JavaScript: it keeps cookies and says where it comes from, as a browser does.
