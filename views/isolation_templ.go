@@ -1003,7 +1003,7 @@ func attempts(p IsolationPage) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 84, "</tbody></table><p class=\"soft\">None of it got at anything. Who somebody of another organization is, is for the operator to know.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 84, "</tbody></table><p class=\"soft\">None of it got at anything. The first try of a kind is listed at once, and how many followed within ten minutes is added after that. Who somebody of another organization is, is for the operator to know.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

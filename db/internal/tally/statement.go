@@ -129,12 +129,17 @@ func (r *reader) at(i int) string {
 	return r.tokens[i]
 }
 
-// tokens splits a text into words, in lower case, and signs. Texts in quotes, comments and parameters are left out.
+// tokens splits a text into words, in lower case, and signs. A quoted name is a word. Texts in quotes, comments and
+// parameters are left out.
 func tokens(sql string) (all []string) {
 	for i := 0; i < len(sql); {
 		switch c := sql[i]; {
-		case c == '\'' || c == '"':
-			i = after(sql, i+1, string(c))
+		case c == '\'':
+			i = after(sql, i+1, "'")
+		case c == '"':
+			end := after(sql, i+1, `"`)
+			all = append(all, strings.Trim(sql[i:end], `"`))
+			i = end
 		case strings.HasPrefix(sql[i:], "--"):
 			i = after(sql, i, "\n")
 		case strings.HasPrefix(sql[i:], "/*"):
