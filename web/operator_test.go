@@ -173,3 +173,19 @@ func TestTasksArePagedAndFiltered(t *testing.T) {
 		t.Errorf("a cursor that is none: %d", p.Status)
 	}
 }
+
+func TestTheOperatorsPagesAreOfNoOrganizationWhicheverTheyWorkIn(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := asOperator(t, s)
+	jobs := b.Submit(b.Get("/organizations"), `form[action="/organizations"][method=post]`, url.Values{"name": {"Tarrow"}})
+	if jobs.H1() != "Jobs" || jobs.Find(`.top a[href="/admin"]`).Length() != 1 {
+		t.Fatalf("an operator in an organization is at %q", jobs.H1())
+	}
+	for _, path := range hidden() {
+		p := b.Get(path)
+		if p.Status != http.StatusOK || p.Find("[class*=accent-], .switcher").Length() != 0 || strings.Contains(p.Find("title").Text()+p.Find("header .top").Text(), "Tarrow") {
+			t.Errorf("%s: %d, %q, or it looks like an organization's", path, p.Status, p.Find("title").Text())
+		}
+	}
+}
