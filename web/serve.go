@@ -45,7 +45,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	s.draining.Store(true)
 	open.await(notice, http.StateNew, http.StateActive, http.StateIdle)
 	_ = l.Close() // nothing is written to it
-	<-failed      // every connection that was accepted is known from here on
+	_ = <-failed  // that l is closed; every connection that was accepted is known from here on
 	open.await(lastAnswers, http.StateNew, http.StateActive)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
