@@ -26,6 +26,8 @@ const (
 	EntityJob          = "job"
 	EntityProposal     = "proposal"
 	EntityImport       = "import"
+	EntitySearch       = "search"
+	EntityUndo         = "undo"
 	EntityOrganization = "organization"
 	EntityPage         = "page"
 )

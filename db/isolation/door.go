@@ -22,7 +22,7 @@ var written = map[string]sealed.Role{"insert": sealed.MemberRole, "update": seal
 
 // doors is the one table of them. A test of package web compares it with the routes.
 var doors = map[string]door{
-	"jobs": {sealed.Viewer, written, []aside{
+	"jobs": {sealed.Viewer, map[string]sealed.Role{"insert": sealed.MemberRole, "update": sealed.MemberRole, "delete": sealed.MemberRole}, []aside{
 		{"select", "triage = 'archived'", "it is archived: with a filter by triage it is in the list under Archived only", false},
 		{"select", "triage = 'skipped'", "it was skipped: with a filter by triage it is in the list under Skipped only", false}}},
 	"imports": {sealed.Viewer, written, []aside{
@@ -36,9 +36,11 @@ var doors = map[string]door{
 	"proposal_events":   {sealed.Viewer, map[string]sealed.Role{"insert": sealed.MemberRole}, nil},
 	"users": {sealed.Viewer, nil, []aside{
 		{"select", "removed_at IS NOT NULL", "it was removed: what it wrote keeps its name, and it may not act", false}}},
-	"analytics":   {sealed.Admin, map[string]sealed.Role{"insert": sealed.MemberRole}, nil},
-	"policy_hits": {sealed.Admin, nil, nil},
-	"alerts":      {sealed.Admin, map[string]sealed.Role{"update": sealed.Admin}, nil},
+	"analytics":      {sealed.Admin, map[string]sealed.Role{"insert": sealed.MemberRole}, nil},
+	"policy_hits":    {sealed.Admin, nil, nil},
+	"saved_searches": {sealed.Viewer, map[string]sealed.Role{"insert": sealed.Viewer, "update": sealed.Viewer, "delete": sealed.Viewer}, nil},
+	"undos":          {sealed.MemberRole, written, nil},
+	"alerts":         {sealed.Admin, map[string]sealed.Role{"update": sealed.Admin}, nil},
 }
 
 // Least is the role that the app demands for an operation on a table; false where no page does it.

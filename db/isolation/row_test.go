@@ -62,6 +62,14 @@ var makers = []maker{
 		return row{"tenant_id": t.id, "minute": day.Add(time.Duration(n) * time.Minute), "table_name": "jobs", "operation": "select",
 			"calls": 1, "rows": 50, "refused_writes": 0, "refused_contexts": 0, "latency": []int64{0, 1}}
 	}},
+	{table: "saved_searches", touch: "name = name || '!'", row: func(t tenant, n int) row {
+		return row{"tenant_id": t.id, "id": t.of("saved_searches", n), "user_id": t.of("users", 0), "name": t.word("saved_searches", n),
+			"address": "q=" + t.name, "criteria": "{}"}
+	}},
+	{table: "undos", touch: "changes = '[]'", row: func(t tenant, n int) row {
+		return row{"tenant_id": t.id, "id": t.of("undos", n), "user_id": t.of("users", 0), "kind": "import", "import_id": t.of("imports", 0),
+			"changes": "[]", "expires_at": day}
+	}},
 	{table: "alerts", touch: "count = count + 1", row: func(t tenant, n int) row {
 		return row{"tenant_id": t.id, "id": t.of("alerts", n), "kind": "attempts", "count": 20, "seen_at": day, "seen_by": t.of("users", 0)}
 	}},
