@@ -91,6 +91,14 @@ func sing(t *testing.T, s *webtest.Site) {
 		"/auth/callback?state=" + canary + "&__clerk_handshake=" + canary + "&__clerk_db_jwt=" + canary, "/static/" + canary} {
 		owner.Get(path)
 	}
+	for _, route := range web.Routes() {
+		path := strings.NewReplacer(":id", canary, "*", canary).Replace(route.Path) + "?q=" + canary
+		if route.Method == http.MethodGet {
+			owner.Get(path)
+		} else if route.Path != "/sign-out" {
+			owner.Post(path, url.Values{"tenant": {tenant}, "to": {canary}, "name": {canary}, "letter": {canary}, canary: {canary}})
+		}
+	}
 	stranger := s.Browser(t)
 	stranger.SetCookie("session", canary)
 	stranger.Get("/jobs?" + canary)
