@@ -67,11 +67,12 @@ func (h *handlers) proofPage(c echo.Context, v *db.View) (file, error) {
 	if err := v.Load(); err != nil {
 		return file{}, err
 	}
-	report, _, err := h.lastReport(c)
+	report, signed, err := h.lastReport(c)
 	if err != nil {
 		return file{}, err
 	}
-	return file{proofName(report) + ".html", echo.MIMETextHTMLCharsetUTF8, report.HTML()}, nil
+	page, err := isolation.Page(signed)
+	return file{proofName(report) + ".html", echo.MIMETextHTMLCharsetUTF8, page}, err
 }
 
 // proofText is the last proof, byte by byte as it was signed.

@@ -57,6 +57,19 @@ func (r Report) HTML() []byte {
 	if err != nil {
 		panic(err) // numbers, texts and times: cannot fail
 	}
+	return draw(r, text)
+}
+
+// Page is HTML of a report as it was kept, byte by byte: one that an earlier version has signed stays signed.
+func Page(signed []byte) ([]byte, error) {
+	var r Report
+	if err := json.Unmarshal(signed, &r); err != nil {
+		return nil, errNotReport
+	}
+	return draw(r, signed), nil
+}
+
+func draw(r Report, text []byte) []byte {
 	if r.Signature == nil {
 		r.Signature = &Signature{}
 	}

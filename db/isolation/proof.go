@@ -1,11 +1,9 @@
 package isolation
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -62,7 +60,7 @@ type proof struct {
 	*ledger
 	inventory
 	version string
-	missing string // why there is no pooled path
+	missing []Path // those that were not proven
 }
 
 // run holds the turn from the first canary to the last.
@@ -113,8 +111,11 @@ func takeTurn(ctx context.Context, fence *pgx.Conn) error {
 	}
 }
 
-// canaries is how many a proof may raise, at most.
-const canaries = 8
+// canariesOfPath is how many canaries a path has, and canaries how many a proof may raise, at most.
+const (
+	canariesOfPath = 3
+	canaries       = 2 * canariesOfPath
+)
 
 // removeCanaries takes down what stands behind the fence for proofs: of this one, or of one that was killed.
 func removeCanaries(ctx context.Context, fence *pgx.Conn) error {
@@ -126,79 +127,86 @@ func removeCanaries(ctx context.Context, fence *pgx.Conn) error {
 	return err
 }
 
+// route is a path with how to connect by it.
+type route struct {
+	name string
+	dial func(context.Context) (*pgx.Conn, error)
+}
+
 // everyPath proves the paths that there are, at the same time.
 func (p *proof) everyPath(ctx context.Context) error {
-	paths := map[string]func(context.Context) (*pgx.Conn, error){
-		direct: func(ctx context.Context) (*pgx.Conn, error) { return sealed.Dial(ctx, p.db, place.Main) },
-	}
-	if p.options.Pooled {
-		paths[pooled] = paths[direct]
-		paths[direct] = func(ctx context.Context) (*pgx.Conn, error) { return sealed.DialServer(ctx, p.db) }
-	}
-	if p.options.Embedded {
-		through, stop, err := p.startPooler(ctx)
-		if err != nil && !errors.Is(err, pooler.ErrMissing) {
-			return err
-		}
-		if err == nil {
-			defer stop()
-			paths[pooled] = through
-		} else {
-			p.missing = err.Error()
-		}
-	}
+	routes, stop := p.routes(ctx)
+	defer stop()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var (
-		all   sync.WaitGroup
-		mu    sync.Mutex
-		first error
-		n     int
-	)
-	for name, dial := range paths {
-		numbers := n
-		n += 3
+	var all sync.WaitGroup
+	failed := make([]error, len(routes))
+	for i, r := range routes {
 		all.Go(func() {
-			if err := p.path(ctx, name, dial, numbers); err != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				first = cmp.Or(first, err)
+			if failed[i] = p.path(ctx, r, canariesOfPath*i); failed[i] != nil {
 				cancel()
 			}
 		})
 	}
 	all.Wait()
-	return first
+	return errors.Join(failed...)
+}
+
+// routes are the paths that can be proven. The one that the application takes is always among them; why the other is not,
+// the report says.
+func (p *proof) routes(ctx context.Context) (all []route, stop func()) {
+	used := route{direct, func(ctx context.Context) (*pgx.Conn, error) { return sealed.Dial(ctx, p.db, place.Main) }}
+	stop = func() {}
+	switch {
+	case p.options.Pooled:
+		used.name = pooled
+		past := route{direct, func(ctx context.Context) (*pgx.Conn, error) { return sealed.DialServer(ctx, p.db) }}
+		conn, err := past.dial(ctx)
+		if err != nil {
+			p.progress("%s: %v", direct, err)
+			p.missing = append(p.missing, Path{Name: direct, Note: "app_tenant cannot log in where CONTROL_DATABASE_URL leads to, past the pooler"})
+			return []route{used}, stop
+		}
+		conn.Close(context.WithoutCancel(ctx))
+		return []route{past, used}, stop
+	case p.options.Embedded:
+		through, end, err := p.startPooler(ctx)
+		if errors.Is(err, pooler.ErrMissing) {
+			p.missing = append(p.missing, Path{Name: pooled, Note: err.Error()})
+		} else if err != nil {
+			p.progress("%s: %v", pooled, err)
+			p.missing = append(p.missing, Path{Name: pooled, Note: "PgBouncer could not be started here"})
+		} else {
+			return []route{used, through}, end
+		}
+	}
+	return []route{used}, stop
 }
 
 // startPooler runs a pooler before the embedded server, for as long as the proof takes.
-func (p *proof) startPooler(ctx context.Context) (func(context.Context) (*pgx.Conn, error), func(), error) {
+func (p *proof) startPooler(ctx context.Context) (through route, stop func(), err error) {
 	conn, err := sealed.Dial(ctx, p.db, place.Main)
 	if err != nil {
-		return nil, nil, err
+		return route{}, nil, err
 	}
+	defer conn.Close(context.WithoutCancel(ctx))
 	server := conn.Config().ConnString()
-	role := conn.Config().User
-	conn.Close(context.WithoutCancel(ctx))
-	if !filepath.IsAbs(conn.Config().Host) {
-		return nil, nil, pooler.ErrMissing
-	}
-	run, err := pooler.Start(ctx, server, []string{role}, nil)
+	run, err := pooler.Start(ctx, server, []string{conn.Config().User}, nil)
 	if err != nil {
-		return nil, nil, err
+		return route{}, nil, err
 	}
-	through := func(ctx context.Context) (*pgx.Conn, error) { return sealed.DialURL(ctx, run.URL(server)) }
-	return through, func() { _ = run.Stop() }, nil // what it has left is in a directory for temporary files
+	dial := func(ctx context.Context) (*pgx.Conn, error) { return sealed.DialURL(ctx, run.URL(server)) }
+	return route{pooled, dial}, func() { _ = run.Stop() }, nil // what it may leave is in a directory for temporary files
 }
 
 // path proves one path with canaries of its own: two transactions that insert the same row would wait for each other.
-func (p *proof) path(ctx context.Context, name string, dial func(context.Context) (*pgx.Conn, error), number int) error {
+func (p *proof) path(ctx context.Context, by route, number int) error {
 	fence, err := sealed.DialFence(ctx, p.db, place.Main)
 	if err != nil {
 		return err
 	}
 	defer fence.Close(context.WithoutCancel(ctx))
-	conn, err := dial(ctx)
+	conn, err := by.dial(ctx)
 	if err != nil {
 		return err
 	}
@@ -211,7 +219,7 @@ func (p *proof) path(ctx context.Context, name string, dial func(context.Context
 		return err
 	}
 	x.nobody = p.canary(number + 2)
-	t := &trial{ctx: ctx, path: name, dial: dial, fence: fence, session: &session{conn: conn.PgConn()}, scene: x, ledger: p.ledger, only: p.options.only, own: p.options.Embedded, told: map[string]bool{}}
+	t := &trial{ctx: ctx, path: by.name, dial: by.dial, fence: fence, session: &session{conn: conn.PgConn()}, scene: x, ledger: p.ledger, only: p.options.only, own: p.options.Embedded, told: map[string]bool{}}
 	if err := t.rehearse(); err != nil {
 		return err
 	}
@@ -249,12 +257,11 @@ func (p *proof) objects() [][2]string {
 
 // paths says which were proven.
 func (p *proof) paths() []Path {
-	all := []Path{{Name: direct, Proven: true, Checks: p.tally("path", direct, "").Checks}}
-	switch n := p.tally("path", pooled, "").Checks; {
-	case n > 0:
-		all = append(all, Path{Name: pooled, Proven: true, Checks: n})
-	case p.missing != "":
-		all = append(all, Path{Name: pooled, Note: p.missing})
+	var all []Path
+	for _, name := range []string{direct, pooled} {
+		if n := p.tally("path", name, "").Checks; n > 0 {
+			all = append(all, Path{Name: name, Proven: true, Checks: n})
+		}
 	}
-	return all
+	return append(all, p.missing...)
 }

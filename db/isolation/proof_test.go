@@ -2,6 +2,7 @@ package isolation_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -98,6 +99,29 @@ func TestWithAPoolerOfOnesOwnBothPathsAreProven(t *testing.T) {
 	}
 	if left := scan[int](t, d.Connect(t, "postgres"), "SELECT count(*)::int FROM control.proofs"); left[0] != 1 {
 		t.Errorf("%d proofs are kept", left[0])
+	}
+}
+
+// The control plane's URL may lead where app_tenant cannot log in.
+func TestWhereThereIsNoWayPastThePoolerTheReportSaysSo(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Own(t)
+	key, err := db.NewSealKey(d.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := pooler.Start(t.Context(), d.URL("app_control"), []string{"app_control"}, map[string]string{"pool_mode": "session"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Stop()
+	o := db.Options{TenantURL: d.URL("app_tenant"), ControlURL: p.URL(d.URL("app_control")), Pooled: true, Keys: []db.SealKey{key}}
+	r, err := db.Prove(t.Context(), o, isolation.ProofOptions{}.Only(some, nil, []string{"public.users"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Paths) != 2 || !r.Paths[0].Proven || r.Paths[1].Name != "direct" || r.Paths[1].Proven || r.Paths[1].Note == "" || !r.OK {
+		t.Errorf("%+v", r.Paths)
 	}
 }
 
@@ -250,6 +274,12 @@ func TestAPageIsVerifiedWithWhatItShows(t *testing.T) {
 	page := string(r.HTML())
 	if _, err := isolation.Verify(d.DB, []byte(page)); err != nil {
 		t.Errorf("as it was drawn: %v", err)
+	}
+	earlier, _ := json.MarshalIndent(r, "", " ") // as a version that has written it otherwise
+	if drawn, err := isolation.Page(earlier); err != nil {
+		t.Error(err)
+	} else if _, err = isolation.Verify(d.DB, drawn); err != nil {
+		t.Errorf("drawn from what was kept: %v", err)
 	}
 	for name, changed := range map[string]string{
 		"a figure on the page": strings.Replace(page, "<dd>12</dd>", "<dd>120</dd>", 1),

@@ -63,7 +63,7 @@ func fingerprint(key ed25519.PublicKey) string {
 func Verify(d *sealed.DB, text []byte) (Report, error) {
 	inside, isPage := unpage(text)
 	r, err := verify(d, inside)
-	if err == nil && isPage && !bytes.Equal(r.HTML(), text) {
+	if err == nil && isPage && !bytes.Equal(draw(r, inside), text) {
 		err = errRedrawn
 	}
 	return r, err
