@@ -169,7 +169,8 @@ func (s *plain) app(tenantPort string, more ...string) []string {
 		return u.String()
 	}
 	const key = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="
-	return append([]string{"DATABASE_URL=" + url("owner", s.port), "TENANT_DATABASE_URL=" + url("tenant", tenantPort), "CONTROL_DATABASE_URL=" + url("control", s.port),
+	// POSTGRES_BIN may choose the embedded server of the other tests; psql, which this one needs, is not among fetched programs.
+	return append([]string{"POSTGRES_BIN=", "DATABASE_URL=" + url("owner", s.port), "TENANT_DATABASE_URL=" + url("tenant", tenantPort), "CONTROL_DATABASE_URL=" + url("control", s.port),
 		"SEAL_KEYS=" + key, "SESSION_KEYS=" + key}, more...)
 }
 

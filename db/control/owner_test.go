@@ -35,7 +35,8 @@ func TestOnlyTheControlPlaneLearnsWhoseAnIDIs(t *testing.T) {
 	}
 }
 
-// TestFindingAnOwnerReadsFewPages looks among many rows whose ids are in the order of time, as the app makes them.
+// TestFindingAnOwnerReadsFewPages looks among many rows whose ids are in the order of time, as the app makes them. Postgres
+// 15 finds them by jobs_owner; 18 can skip through the primary key instead, where there are few tenants.
 func TestFindingAnOwnerReadsFewPages(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Own(t)
@@ -67,7 +68,7 @@ func TestFindingAnOwnerReadsFewPages(t *testing.T) {
 	}
 	_, buffers, _ := strings.Cut(plan.String(), "Buffers: shared hit=")
 	var read int64
-	if _, err := fmt.Sscan(buffers, &read); err != nil || read > pages/50 || !strings.Contains(plan.String(), "jobs_owner") {
+	if _, err := fmt.Sscan(buffers, &read); err != nil || read > pages/50 {
 		t.Errorf("%d of %d pages, %v:\n%s", read, pages, err, plan.String())
 	}
 }
