@@ -6,15 +6,17 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"embed"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 	"time"
 )
 
-//go:embed *.css *.svg
+//go:embed *.css *.js *.svg
 var files embed.FS
 
 // file is one static file, ready to be sent.
@@ -24,7 +26,7 @@ type file struct {
 }
 
 // kinds are the content types by ending. A file of another ending is not served.
-var kinds = map[string]string{".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+var kinds = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
 var (
 	addresses = map[string]string{} // name to address
@@ -37,15 +39,38 @@ func init() {
 		panic(err) // embedded: cannot fail
 	}
 	for _, e := range entries {
-		content, err := files.ReadFile(e.Name())
-		if err != nil {
-			panic(err)
-		}
-		digest := sha256.Sum256(content)
-		ending := path.Ext(e.Name())
-		address := fmt.Sprintf("/static/%s.%s%s", strings.TrimSuffix(e.Name(), ending), hex.EncodeToString(digest[:6]), ending)
-		addresses[e.Name()], served[address] = address, file{content, kinds[ending]}
+		add(e.Name())
 	}
+}
+
+// imports finds what a module imports from this folder. Each import stands on one line.
+var imports = regexp.MustCompile(`(?m)^(import .* from )"\./([a-z]+\.js)"`)
+
+// add gives a file its address and returns it. What a module imports comes first: its address stands in the module, so that a
+// page that was drawn before an update gets the modules that belong together.
+func add(name string) string {
+	if address, ok := addresses[name]; ok {
+		if address == "" {
+			panic("static: modules that import each other: " + name)
+		}
+		return address
+	}
+	content, err := files.ReadFile(name)
+	if err != nil {
+		panic(err) // a module imports what is not there
+	}
+	addresses[name] = "" // under way
+	ending := path.Ext(name)
+	if ending == ".js" {
+		content = imports.ReplaceAllFunc(content, func(m []byte) []byte {
+			found := imports.FindSubmatch(m)
+			return []byte(string(found[1]) + `"` + add(string(found[2])) + `"`)
+		})
+	}
+	digest := sha256.Sum256(content)
+	address := fmt.Sprintf("/static/%s.%s%s", strings.TrimSuffix(name, ending), hex.EncodeToString(digest[:6]), ending)
+	addresses[name], served[address] = address, file{content, kinds[ending]}
+	return address
 }
 
 // URL is the address of a file of this folder. It panics for a name that is not there: that is a mistake in a template.
@@ -55,6 +80,12 @@ func URL(name string) string {
 		panic("static: no file " + name)
 	}
 	return address
+}
+
+// Data is the content of a small file as an address, which saves a request.
+func Data(name string) string {
+	f := served[URL(name)]
+	return "data:" + f.kind + ";base64," + base64.StdEncoding.EncodeToString(f.content)
 }
 
 // Handler serves exactly the addresses that URL gives.

@@ -29,6 +29,7 @@ type Shell struct {
 	Organizations []control.Organization // of the switcher, last used first
 	Sandbox       bool                   // sign-in is the stand-in's
 	Message       string                 // what the last write did; empty for none
+	Undo          string                 // where to post to take it back; empty: it cannot be
 	Now           time.Time              // relative times count from here
 	Return        string                 // path and query of this page, to come back to
 }

@@ -307,7 +307,7 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // show draws into a buffer first, so that a component that fails is an error page and not half a page.
 func (s *Server) show(r *request, status int, component templ.Component) error {
 	if r.shown && r.cookie.message != "" {
-		r.cookie.message = ""
+		r.cookie.message, r.cookie.undo = "", ""
 		if err := s.cookies.write(r.Response(), r.Request(), r.cookie); err != nil {
 			return err
 		}

@@ -10,9 +10,9 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// policy is the content security policy of every answer: nothing but our own styles, images and forms. A page gets
-// scripts when ours needs any, and only from here: script-src and connect-src 'self'.
-const policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+// policy is the content security policy of every answer: nothing but our own styles, scripts, images and forms, and no
+// script but from a file of ours.
+const policy = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // unused are the powers of a browser that no page of ours has a use for.
 const unused = "accelerometer=(), browsing-topics=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), " +

@@ -25,6 +25,7 @@ type cookie struct {
 	sid     control.SID
 	tenant  uuid.UUID
 	message string // what the last write did, shown once
+	undo    string // where a form that takes it back is sent; empty: it cannot be
 }
 
 // entry is a sign-in under way: it ties the answer of Clerk to the browser that asked.
@@ -125,7 +126,7 @@ func (c *cookies) read(r *http.Request) (cookie, bool) {
 		return cookie{}, false
 	}
 	tenant, _ := uuid.Parse(text(s, "tenant")) // none is active when there is none
-	return cookie{sid: control.SID(sid), tenant: tenant, message: text(s, "message")}, true
+	return cookie{sid: control.SID(sid), tenant: tenant, message: text(s, "message"), undo: text(s, "undo")}, true
 }
 
 func (c *cookies) write(w http.ResponseWriter, r *http.Request, v cookie) error {
@@ -138,6 +139,9 @@ func (c *cookies) write(w http.ResponseWriter, r *http.Request, v cookie) error 
 	}
 	if v.message != "" {
 		s.Values["message"] = v.message
+	}
+	if v.undo != "" {
+		s.Values["undo"] = v.undo
 	}
 	return c.session.Save(r, w, s)
 }

@@ -105,12 +105,16 @@ func (r *request) shell(title, section string, role db.Role) views.Shell {
 		Token: r.tokens.draw(r.session.ID), Tenant: r.session.Tenant.ID, TenantName: r.session.TenantName, Role: role,
 		Administers: administers, Alarm: administers && r.session.AlertAt != nil, Operator: r.operator,
 		Organizations: r.session.Organizations, Sandbox: r.sandbox,
-		Message: r.cookie.message, Now: time.Now(), Return: local(r.Request().URL),
+		Message: r.cookie.message, Undo: r.cookie.undo, Now: time.Now(), Return: local(r.Request().URL),
 	}
 }
 
 // say sets the message that the next page shows.
-func (r *request) say(message string) { r.cookie.message = message }
+func (r *request) say(message string) { r.cookie.message, r.cookie.undo = message, "" }
+
+// offerUndo sets the message that the next page shows, beside a form that is sent to undo and takes the write back. Undo is a
+// path of this site that names what was done: the form has no fields of its own.
+func (r *request) offerUndo(message, undo string) { r.cookie.message, r.cookie.undo = message, undo }
 
 // errWrongTenant is a form that was drawn for another organization than the session is in now.
 var errWrongTenant = errors.New("written for another organization")

@@ -1,0 +1,175 @@
+// What every page has: messages, keys, menus, the switcher of organizations, and what is kept in this browser. Pages work
+// without it. A page's own module imports what it needs from here:
+//
+//   import { announce, toast, keys, kept, guard } from "./app.js";
+
+const find = (selector, root = document) => root.querySelector(selector);
+const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+// make builds an element. What is given as text stays text.
+function make(name, attributes = {}, ...content) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...content);
+  return made;
+}
+
+// announce has a screen reader say text, as soon as it is done with what it says.
+export function announce(text) {
+  const live = find("#live");
+  live.textContent = "";
+  requestAnimationFrame(() => { live.textContent = text; });
+}
+
+// guard is what every request that changes something carries, as the forms of this page do: the organization that the page
+// was drawn for, and the token of the session.
+export function guard() {
+  const form = find("form:has(> input[name=token])");
+  return { tenant: form?.elements.tenant.value ?? "", token: form?.elements.token.value ?? "" };
+}
+
+// toast shows a message about a write; with undo, an address of this site, it takes the write back by a form.
+export function toast(text, undo) {
+  const made = make("div", { class: "toast" }, make("p", { class: "message" }, text));
+  if (undo) {
+    const form = make("form", { method: "post", action: undo }, make("button", { type: "submit" }, "Undo"));
+    for (const [name, value] of Object.entries(guard())) form.prepend(make("input", { type: "hidden", name, value }));
+    made.append(form);
+  }
+  find("#toasts").replaceChildren(made);
+  dismissable();
+}
+
+function dismissable() {
+  for (const t of all(".toast:not(:has(> .dismiss))", find("#toasts"))) {
+    const button = make("button", { type: "button", class: "dismiss", "aria-label": "Dismiss" }, "×");
+    button.addEventListener("click", () => t.remove());
+    t.append(button);
+  }
+}
+
+// kept holds texts in this browser for the person and the organization that this page was drawn for, and nobody else's: what
+// was kept for others goes as soon as a page of another organization or person is open, and all of it at sign-out.
+const { tenant, person } = document.body.dataset;
+const shelf = `kept ${tenant} ${person} `;
+export const kept = {
+  get: (name) => storage((s) => s.getItem(shelf + name)),
+  set: (name, text) => storage((s) => { s.setItem(shelf + name, text); return true; }) ?? false, // whether there was room
+  drop: (name) => storage((s) => s.removeItem(shelf + name)),
+};
+
+// storage is null where the browser keeps nothing for us.
+function storage(use) {
+  try { return use(localStorage); } catch { return null; }
+}
+
+function forget(which) {
+  storage((s) => Object.keys(s).filter((key) => key.startsWith("kept ") && which(key)).forEach((key) => s.removeItem(key)));
+}
+
+if (tenant && person) forget((key) => !key.startsWith(shelf));
+
+// keys adds keys to this page and to its list of keys. Each row is {key, says, run}; run is called while nobody types, and
+// leaves the key to those added before by returning false.
+const tables = [];
+export function keys(title, rows) { tables.unshift({ title, rows }); }
+
+const quiet = "keys off"; // in localStorage: single keys do nothing, for those whose tools type letters (WCAG 2.1.4)
+const typing = (e) => e.closest?.("textarea, select, [contenteditable], input:not([type=checkbox], [type=radio])");
+let jump = 0; // until when a letter after g jumps
+
+function pressed(e) {
+  if (e.defaultPrevented || e.ctrlKey || e.metaKey || e.altKey || e.isComposing || typing(e.target) || find("dialog[open]")) return;
+  if (e.key === "Escape") return folded() || find("#toasts").replaceChildren();
+  if (storage((s) => s.getItem(quiet))) return;
+  if (e.timeStamp < jump) {
+    jump = 0;
+    const link = find(`a[data-go="${CSS.escape(e.key)}"]`);
+    if (link) e.preventDefault(), link.click();
+    return;
+  }
+  if (tables.some(({ rows }) => rows.some(({ key, run }) => key === e.key && run() !== false))) e.preventDefault();
+}
+
+keys("Everywhere", [
+  { key: "?", says: "This list", run: listKeys },
+  { key: "o", says: "Choose the organization", run: () => find(".switcher") ? unfold() : false },
+  { key: "g", says: "Go, with one of these letters:", run: () => { jump = performance.now() + 1500; } },
+]);
+
+function listKeys() {
+  const off = make("input", { type: "checkbox", id: "keys-off" });
+  off.checked = Boolean(storage((s) => s.getItem(quiet)));
+  off.addEventListener("change", () => storage((s) => off.checked ? s.setItem(quiet, "yes") : s.removeItem(quiet)));
+  const row = (key, says) => make("div", {}, make("dt", {}, ...key.map((k) => make("kbd", {}, k))), make("dd", {}, says));
+  const dialog = make("dialog", { class: "keys", "aria-labelledby": "keys-title" }, make("h2", { id: "keys-title" }, "Keys"));
+  for (const { title, rows } of tables) {
+    dialog.append(make("h3", {}, title), make("dl", {}, ...rows.filter((r) => r.says).map((r) => row([r.key], r.says))));
+  }
+  dialog.append(make("dl", {}, ...all("a[data-go]").map((a) => row(["g", a.dataset.go], a.textContent))),
+    make("p", { class: "field check" }, off, make("label", { for: "keys-off" }, "Single keys do nothing")),
+    make("form", { method: "dialog" }, make("button", { class: "primary" }, "Close")));
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+// Menus are <details>: one at a time, folded by Escape and by a click elsewhere.
+function folded() {
+  const menu = find("details.menu[open]");
+  if (!menu) return false;
+  menu.open = false;
+  find("summary", menu).focus();
+  return true;
+}
+
+// The switcher: search as you type, arrows from row to row, Enter takes the first.
+const switcher = find(".switcher");
+
+function unfold() {
+  switcher.open = true;
+  find("input[type=search]", switcher)?.focus();
+}
+
+const shown = () => all("li:not([hidden]) button", switcher);
+
+function narrow(text) {
+  const words = text.toLowerCase().split(/\s+/);
+  for (const li of all("li", switcher)) {
+    const name = find(".name", li).textContent.toLowerCase();
+    li.hidden = !words.every((w) => name.includes(w));
+  }
+  const n = shown().length;
+  find(".none", switcher).hidden = n > 0;
+  announce(n === 1 ? "1 organization" : `${n} organizations`);
+}
+
+function walk(e) {
+  const search = find("input[type=search]", switcher);
+  const stops = [search, ...shown()];
+  const at = stops.indexOf(document.activeElement);
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: at > 0 ? 1 : -1, End: at > 0 ? stops.length - 1 : -1 }[e.key];
+  if (e.key === "Escape") folded();
+  else if (e.key === "Enter" && at === 0) stops[1]?.click();
+  else if (at >= 0 && stops[to]) stops[to].focus();
+  else return;
+  e.preventDefault();
+}
+
+if (find("ul", switcher ?? document.createElement("i"))) {
+  const search = find("input[type=search]", switcher);
+  search.closest("[hidden]").hidden = false;
+  search.addEventListener("input", () => narrow(search.value));
+  switcher.addEventListener("keydown", walk);
+  switcher.addEventListener("toggle", () => { search.value = ""; if (switcher.open) search.focus(), narrow(""); });
+}
+
+document.addEventListener("keydown", pressed);
+document.addEventListener("click", (e) => all("details.menu[open]").forEach((menu) => { menu.open = menu.contains(e.target); }));
+document.addEventListener("submit", (e) => { if (e.target.matches('[action="/sign-out"]')) forget(() => true); });
+document.addEventListener("htmx:afterSettle", dismissable);
+document.addEventListener("htmx:sendError", () => toast("There was no answer: nothing was saved. Try again when you are connected."));
+find("[data-keys]")?.addEventListener("click", listKeys);
+all("[data-keys]").forEach((button) => { button.hidden = false; });
+dismissable();
+if (find("#toasts .message")) announce(find("#toasts .message").textContent);
