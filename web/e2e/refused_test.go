@@ -1,10 +1,6 @@
 package e2e_test
 
 import (
-	"context"
-	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -28,21 +24,5 @@ func TestThePagesOfRefusedFormsHoldToo(t *testing.T) {
 		do(t, ctx, chromedp.SendKeys(chromedp.CSS("#letter"), "What I typed. "), chromedp.Evaluate[chromedp.Void](prepare))
 		click(t, ctx, "form:has(#letter) .primary")
 		lookInAllSizes(t, ctx, name)
-	}
-}
-
-// lookInAllSizes runs axe on the page as it stands, in every theme and width.
-func lookInAllSizes(t *testing.T, ctx context.Context, name string) {
-	t.Helper()
-	for _, theme := range themes {
-		for _, width := range widths {
-			do(t, ctx, chromedp.EmulateViewport(width, 900), setTheme(theme))
-			for _, finding := range check(t, ctx) {
-				t.Errorf("%s, %s, %d px: %s", name, theme, width, finding)
-			}
-			if shots := os.Getenv("SHOTS"); shots != "" {
-				shoot(t, ctx, filepath.Join(shots, fmt.Sprintf("%s-%s-%d.png", name, theme, width)))
-			}
-		}
 	}
 }
