@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -44,8 +45,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	s.draining.Store(true)
 	open.await(notice, http.StateNew, http.StateActive, http.StateIdle)
-	_ = l.Close() // nothing is written to it
-	_ = <-failed  // that l is closed; every connection that was accepted is known from here on
+	_ = l.Close() // which Serve returns with
+	if err := <-failed; !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	// Every connection that was accepted is known from here on.
 	open.await(lastAnswers, http.StateNew, http.StateActive)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
