@@ -4,16 +4,18 @@ package static
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
-	"time"
 )
 
 //go:embed *.css *.js *.svg
@@ -22,6 +24,7 @@ var files embed.FS
 // file is one static file, ready to be sent.
 type file struct {
 	content []byte
+	packed  []byte // by gzip
 	kind    string
 }
 
@@ -69,8 +72,21 @@ func add(name string) string {
 	}
 	digest := sha256.Sum256(content)
 	address := fmt.Sprintf("/static/%s.%s%s", strings.TrimSuffix(name, ending), hex.EncodeToString(digest[:6]), ending)
-	addresses[name], served[address] = address, file{content, kinds[ending]}
+	addresses[name], served[address] = address, file{content, pack(content), kinds[ending]}
 	return address
+}
+
+// pack compresses as well as it can: once, when the program starts.
+func pack(content []byte) []byte {
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err == nil {
+		_, err = z.Write(content)
+	}
+	if err = errors.Join(err, z.Close()); err != nil {
+		panic(err) // into memory: cannot fail
+	}
+	return b.Bytes()
 }
 
 // URL is the address of a file of this folder. It panics for a name that is not there: that is a mistake in a template.
@@ -88,8 +104,9 @@ func Data(name string) string {
 	return "data:" + f.kind + ";base64," + base64.StdEncoding.EncodeToString(f.content)
 }
 
-// Handler serves exactly the addresses that URL gives.
-func Handler() http.Handler {
+// Handler serves exactly the addresses that URL gives, packed where accepts says that the client takes gzip. It serves whole
+// files: they are small, and who asks for a thousand parts of one gets it once.
+func Handler(accepts func(http.Header) bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f, ok := served[r.URL.Path]
 		if !ok {
@@ -102,9 +119,18 @@ func Handler() http.Handler {
 			http.Error(w, "This file can only be read.", http.StatusMethodNotAllowed)
 			return
 		}
-		w.Header().Set("Content-Type", f.kind)
-		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.content))
+		h, body := w.Header(), f.content
+		h.Set("Content-Type", f.kind)
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Vary", "Accept-Encoding")
+		if accepts(r.Header) {
+			h.Set("Content-Encoding", "gzip")
+			body = f.packed
+		}
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+		if r.Method == http.MethodGet {
+			_, _ = w.Write(body) // a client that has left misses nothing
+		}
 	})
 }

@@ -1,10 +1,13 @@
 package static
 
 import (
+	"compress/gzip"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -17,7 +20,7 @@ func get(t *testing.T, method, path string) *httptest.ResponseRecorder {
 		t.Fatal(err)
 	}
 	r.URL.Path = path
-	Handler().ServeHTTP(w, r)
+	Handler(func(h http.Header) bool { return h.Get("Accept-Encoding") == "gzip" }).ServeHTTP(w, r)
 	return w
 }
 
@@ -44,6 +47,28 @@ func TestAFileIsServedUnderTheAddressOfItsContent(t *testing.T) {
 		if head := get(t, http.MethodHead, URL(name)); head.Code != http.StatusOK || head.Body.Len() != 0 {
 			t.Errorf("HEAD of %s: %d with %d bytes", name, head.Code, head.Body.Len())
 		}
+	}
+}
+
+func TestAFileIsPackedForWhoTakesIt(t *testing.T) {
+	t.Parallel()
+	r := httptest.NewRequest(http.MethodGet, URL("app.css"), nil)
+	r.Header.Set("Accept-Encoding", "gzip")
+	r.Header.Set("Range", "bytes=0-1,5-6,0-100000")
+	w := httptest.NewRecorder()
+	Handler(func(h http.Header) bool { return h.Get("Accept-Encoding") == "gzip" }).ServeHTTP(w, r)
+	packed := w.Body.Len()
+	z, err := gzip.NewReader(w.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(z)
+	if err != nil || string(content) != get(t, http.MethodGet, URL("app.css")).Body.String() {
+		t.Errorf("another content, %v", err)
+	}
+	h := w.Header()
+	if w.Code != http.StatusOK || packed > 15<<10 || h.Get("Content-Encoding") != "gzip" || h.Get("Vary") != "Accept-Encoding" || h.Get("Content-Length") != strconv.Itoa(packed) {
+		t.Errorf("%d with %d bytes: %v", w.Code, packed, h)
 	}
 }
 

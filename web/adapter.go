@@ -306,8 +306,10 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // show draws into a buffer first, so that a component that fails is an error page and not half a page.
 func (s *Server) show(r *request, status int, component templ.Component) error {
-	if r.shown && r.cookie.message != "" {
-		r.cookie.message, r.cookie.undo = "", ""
+	if said := r.shown && r.cookie.message != ""; said || r.cookie.old {
+		if said {
+			r.cookie.message, r.cookie.undo = "", ""
+		}
 		if err := s.cookies.write(r.Response(), r.Request(), r.cookie); err != nil {
 			return err
 		}
@@ -330,5 +332,17 @@ func draw(c echo.Context, status int, component templ.Component) error {
 	if err := component.Render(c.Request().Context(), b); err != nil {
 		return err
 	}
-	return c.HTMLBlob(status, b.Bytes())
+	h := c.Response().Header()
+	h.Add(echo.HeaderVary, echo.HeaderAcceptEncoding)
+	if !compressible(c.Request(), b.Len()) {
+		return c.HTMLBlob(status, b.Bytes())
+	}
+	packed := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(packed)
+	packed.Reset()
+	if err := compress(packed, b.Bytes()); err != nil {
+		return err
+	}
+	h.Set(echo.HeaderContentEncoding, "gzip")
+	return c.HTMLBlob(status, packed.Bytes())
 }

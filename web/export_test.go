@@ -2,11 +2,17 @@ package web
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"net/url"
+	"testing"
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"upwork-ai-agent/db/control"
 )
 
 // Client is the address of who sent r, where the word of known is believed.
@@ -52,4 +58,31 @@ func Routes() []Route {
 func (s *Server) Handle(path string, h func() error) {
 	s.patterns[path] = true
 	s.echo.GET(path, func(echo.Context) error { return h() })
+}
+
+// Sealed is a session cookie with a session id of one's choice, as only who has the key can make it.
+func Sealed(s *Server, sid control.SID) string {
+	w := httptest.NewRecorder()
+	if err := s.cookies.write(w, httptest.NewRequest(http.MethodGet, "/", nil), cookie{sid: sid}); err != nil {
+		panic(err)
+	}
+	return w.Result().Cookies()[0].Value
+}
+
+// Settle waits for what is done after answers.
+func Settle(s *Server) { s.late.wait.Wait() }
+
+// CookieLines are the cookies of a site as it sets them.
+func CookieLines(t *testing.T, key []byte, base *url.URL) []string {
+	t.Helper()
+	c, err := newCookies([][]byte{key}, base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
+	_, beginErr := c.begin(w, r, "/")
+	if err := errors.Join(c.write(w, r, cookie{}), c.clear(w, r), c.end(w, r), beginErr); err != nil {
+		t.Fatal(err)
+	}
+	return w.Header().Values("Set-Cookie")
 }

@@ -26,6 +26,7 @@ type cookie struct {
 	tenant  uuid.UUID
 	message string // what the last write did, shown once
 	undo    string // where a form that takes it back is sent; empty: it cannot be
+	old     bool   // made with a key that is not the newest: to be made anew while that key is still known
 }
 
 // entry is a sign-in under way: it ties the answer of Clerk to the browser that asked.
@@ -117,16 +118,44 @@ func (textSerializer) Deserialize(src []byte, dst any) error {
 
 // read returns the session cookie, or false when there is none that is ours.
 func (c *cookies) read(r *http.Request) (cookie, bool) {
-	s, err := c.session.New(r, c.prefix+"session")
-	if err != nil || s.IsNew {
+	values, old, ok := c.open(r)
+	if !ok {
 		return cookie{}, false
 	}
-	sid, err := base64.RawURLEncoding.DecodeString(text(s, "sid"))
+	sid, err := base64.RawURLEncoding.Strict().DecodeString(values["sid"])
 	if err != nil || len(sid) != len(control.SID{}) {
 		return cookie{}, false
 	}
-	tenant, _ := uuid.Parse(text(s, "tenant")) // none is active when there is none
-	return cookie{sid: control.SID(sid), tenant: tenant, message: text(s, "message"), undo: text(s, "undo")}, true
+	tenant, _ := uuid.Parse(values["tenant"]) // none is active when there is none
+	return cookie{sid: control.SID(sid), tenant: tenant, message: values["message"], undo: values["undo"], old: old}, true
+}
+
+// open decrypts the session cookie with the newest key that fits. A value that is written in another way than ours is none
+// of ours, even where it decodes to the same.
+func (c *cookies) open(r *http.Request) (values map[string]string, old, ok bool) {
+	ck, err := r.Cookie(c.prefix + "session")
+	if err != nil {
+		return nil, false, false
+	}
+	if _, err := base64.URLEncoding.Strict().DecodeString(ck.Value); err != nil {
+		return nil, false, false
+	}
+	for i, codec := range c.session.Codecs {
+		var all map[any]any
+		if codec.Decode(ck.Name, ck.Value, &all) == nil {
+			return texts(all), i > 0, true
+		}
+	}
+	return nil, false, false
+}
+
+func texts(all map[any]any) map[string]string {
+	values := make(map[string]string, len(all))
+	for k, v := range all {
+		name, _ := k.(string)
+		values[name], _ = v.(string)
+	}
+	return values
 }
 
 func (c *cookies) write(w http.ResponseWriter, r *http.Request, v cookie) error {
