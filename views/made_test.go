@@ -166,7 +166,7 @@ func TestWhatAPageOffersDependsOnTheRoleAndTheStatus(t *testing.T) {
 			`.tabs a[aria-current=page]`: 1, `.tabs a`: 2, `.top nav a[aria-current=page]`: 1, `.badge.bad`: 1},
 		"isolation-broken":   {`form[action="/organization/isolation/seen"]`: 0, `#alerts`: 1, `#proof ~ p .badge.bad`: 1, `#proof ~ table .badge.bad`: 2, `#proof ~ details .badge.bad`: 2},
 		"isolation-none":     {`#alerts`: 0, `svg`: 0, `main table`: 0, `main form`: 0, `section p.soft`: 3, `main a.button`: 0},
-		"overview":           {`.top nav a[href^="/admin"]`: 5, `.switcher`: 0, `.top strong.badge`: 1, `.alarm`: 0, `main a[href="/admin/tasks?state=discarded"]`: 1, `main a[href="/admin/tenants?state=suspended"]`: 1},
+		"overview":           {`.top nav a[href^="/admin"]`: 6, `.switcher`: 0, `.top strong.badge`: 1, `.alarm`: 0, `main a[href="/admin/tasks?state=discarded"]`: 1, `main a[href="/admin/tenants?state=suspended"]`: 1},
 		"overview-none":      {`main p.soft`: 4, `.card p.soft`: 4},
 		"tenants":            {`tbody tr`: 2, `#state [selected]`: 1, `#sort [selected]`: 1, `.badge.good`: 1, `.filter a`: 1},
 		"tenants-none":       {`.filter a`: 0, `.empty`: 1, `table`: 0},

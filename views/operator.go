@@ -18,6 +18,7 @@ var operatorPages = []struct{ section, path, name string }{
 	{"isolation", "/admin/isolation", "Isolation"},
 	{"why", "/admin/why", "Why?"},
 	{"tasks", "/admin/tasks", "Tasks"},
+	{"components", "/admin/components", "Components"},
 }
 
 // OverviewPage is the operator's first page: what there is, and what needs a look.

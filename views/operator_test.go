@@ -78,6 +78,7 @@ func guarded() map[string]templ.Component {
 			Noisy: []control.NoisyTenant{{ID: one, Name: evil, Calls: 9, Rows: 8, RefusedWrites: 7, RefusedContexts: 6, Attempts: 5}},
 			Attempts: []control.AttemptLine{{ID: one, FirstAt: now, LastAt: now, Tried: one, TriedName: evil, Person: "user_x" + evil, Email: evil, Own: ptr(two), OwnName: evil, Kind: "foreign_id", Entity: "job", EntityID: ptr(work), Count: 3, RequestID: evil},
 				{ID: two, LastAt: now, TriedName: "Acme", Kind: evil, Entity: evil, Count: 9, RequestID: "R"}}}),
+		"components":   views.Components(operator("Components")),
 		"posture-none": views.Posture(views.PosturePage{Shell: operator("Isolation"), Period: day}),
 		"why":          views.Why(views.WhyPage{Shell: operator("Why?")}),
 		"why-wrong":    views.Why(views.WhyPage{Shell: operator("Why?"), Question: question, Errors: wrong}),

@@ -143,3 +143,8 @@ func (h *handlers) tasks(c echo.Context, tx *db.ControlTx) (templ.Component, err
 	p.Shell = operatorShell(c, "Tasks", "tasks")
 	return views.Tasks(p), err
 }
+
+// components shows what pages are made of.
+func (h *handlers) components(c echo.Context) (templ.Component, error) {
+	return views.Components(operatorShell(c, "Components", "components")), nil
+}

@@ -92,5 +92,6 @@ func (h *handlers) routes() []route {
 		{http.MethodGet, "/admin/isolation", platformPage(h.isolationOfAll)},
 		{http.MethodGet, "/admin/why", platformLook(h.whyPage)},
 		{http.MethodGet, "/admin/tasks", platformPage(h.tasks)},
+		{http.MethodGet, "/admin/components", platformLook(h.components)},
 	}
 }

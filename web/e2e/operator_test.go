@@ -11,7 +11,7 @@ func TestTheOperatorsPagesHoldInBothThemesAndOnASmallScreen(t *testing.T) {
 	t.Parallel()
 	s, ctx := start(t), browser(t)
 	empty := map[string]string{}
-	for name, path := range map[string]string{"posture-none": "/admin/isolation", "tasks-none": "/admin/tasks", "why": "/admin/why"} {
+	for name, path := range map[string]string{"posture-none": "/admin/isolation", "tasks-none": "/admin/tasks", "why": "/admin/why", "components": "/admin/components"} {
 		empty[name] = s.URL + path
 	}
 	signIn(t, ctx, s, demo.Operator().ID)
