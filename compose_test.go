@@ -21,6 +21,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"upwork-ai-agent/app/clerk/sandbox"
+	"upwork-ai-agent/app/command"
 	"upwork-ai-agent/app/config"
 )
 
@@ -409,7 +410,7 @@ func TestTheComposedTopologyWorksWithExactlyTheseFiles(t *testing.T) {
 	top := newTopology(t)
 	top.postgres()
 	top.pgbouncer()
-	clerk, err := sandbox.Start(sandbox.Options{AppOrigin: top.env["BASE_URL"], Seed: sandboxSeed()})
+	clerk, err := sandbox.Start(sandbox.Options{AppOrigin: top.env["BASE_URL"], Seed: command.SandboxSeed()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"upwork-ai-agent/app/command"
 	"upwork-ai-agent/db/dbtest"
 	"upwork-ai-agent/db/demo"
 	"upwork-ai-agent/db/embedded"
@@ -129,7 +130,7 @@ func TestKilledWithAndWithoutItsPostgresItLosesAndDoublesNothing(t *testing.T) {
 	if !ok {
 		t.Fatal("its Postgres does not run")
 	}
-	c.check(t, pg.URL(embedded.Superuser, databaseName))
+	c.check(t, pg.URL(embedded.Superuser, command.DatabaseName))
 }
 
 // postmaster is the process id of the embedded server of a data directory.

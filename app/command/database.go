@@ -16,8 +16,8 @@ import (
 	"upwork-ai-agent/db/migrate"
 )
 
-// databaseName is the embedded server's database.
-const databaseName = "app"
+// DatabaseName is the embedded server's database.
+const DatabaseName = "app"
 
 // Database starts Postgres where it is ours, migrates where there is an owner, loads the demo into an empty embedded
 // database, and opens it. The returned function undoes all that in reverse order.
@@ -30,7 +30,7 @@ func (r *Runtime) Database(ctx context.Context, demoIfEmpty bool) (*db.DB, func(
 			return nil, nil, err
 		}
 		stop = func() { r.Complain("stopping Postgres", pg.Stop(context.WithoutCancel(ctx))) }
-		owner, o.TenantURL, o.ControlURL = pg.URL("app_owner", databaseName), pg.URL("app_tenant", databaseName), pg.URL("app_control", databaseName)
+		owner, o.TenantURL, o.ControlURL = pg.URL("app_owner", DatabaseName), pg.URL("app_tenant", DatabaseName), pg.URL("app_control", DatabaseName)
 	}
 	d, err := r.open(ctx, owner, o)
 	if err == nil && r.Config.Embedded() && demoIfEmpty {
@@ -67,7 +67,7 @@ func (r *Runtime) existing(ctx context.Context) (db.Options, func(), error) {
 			return o, nil, err
 		}
 		stop = func() { r.Complain("stopping Postgres", pg.Stop(context.WithoutCancel(ctx))) }
-		o.TenantURL, o.ControlURL = pg.URL("app_tenant", databaseName), pg.URL("app_control", databaseName)
+		o.TenantURL, o.ControlURL = pg.URL("app_tenant", DatabaseName), pg.URL("app_control", DatabaseName)
 	}
 	if err := r.unlock(&o); err != nil {
 		stop()
@@ -102,7 +102,7 @@ func (r *Runtime) postgres(ctx context.Context) (*embedded.Server, error) {
 		return nil, err
 	}
 	super := func(database string) string { return pg.URL(embedded.Superuser, database) }
-	if err := migrate.Cluster(ctx, super, databaseName); err != nil {
+	if err := migrate.Cluster(ctx, super, DatabaseName); err != nil {
 		r.Complain("stopping Postgres", pg.Stop(context.WithoutCancel(ctx)))
 		return nil, err
 	}

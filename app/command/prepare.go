@@ -48,7 +48,7 @@ func Bootstrap(_ context.Context, r *Runtime, args []string) error {
 	if err := None(args); err != nil {
 		return err
 	}
-	_, err := io.WriteString(r.Out, migrate.Bootstrap(databaseName))
+	_, err := io.WriteString(r.Out, migrate.Bootstrap(DatabaseName))
 	return err
 }
 
@@ -68,7 +68,7 @@ func DatabaseURL(_ context.Context, r *Runtime, args []string) error {
 		if !ok {
 			return fmt.Errorf("the embedded Postgres of %s does not run; start the app first", r.Data)
 		}
-		_, err := fmt.Fprintln(r.Out, pg.URL(role, databaseName))
+		_, err := fmt.Fprintln(r.Out, pg.URL(role, DatabaseName))
 		return err
 	}
 	return UsageError(fmt.Sprintf("%q is none of the roles that log in: %s.", args[1], strings.Join(migrate.Roles, ", ")))

@@ -20,7 +20,7 @@ func (r *Runtime) Clerk() (*clerk.Client, func(), error) {
 	stop := func() {}
 	if r.Config.Sandbox() {
 		s, err := sandbox.Start(sandbox.Options{StateFile: filepath.Join(r.Data, "sandbox.json"), AppOrigin: r.Config.BaseURL.String(),
-			Seed: sandboxSeed(), Log: slog.New(slog.NewTextHandler(r.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+			Seed: SandboxSeed(), Log: slog.New(slog.NewTextHandler(r.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -36,8 +36,8 @@ func (r *Runtime) Clerk() (*clerk.Client, func(), error) {
 	return client, stop, nil
 }
 
-// sandboxSeed is the demo's people and organizations, as the sandbox knows them.
-func sandboxSeed() sandbox.Seed {
+// SandboxSeed is the demo's people and organizations, as the sandbox knows them.
+func SandboxSeed() sandbox.Seed {
 	var seed sandbox.Seed
 	for _, p := range demo.People() {
 		seed.People = append(seed.People, sandbox.Person{ID: p.ID, Email: p.Email, Name: p.Name, Note: p.Note})

@@ -15,7 +15,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
-	"upwork-ai-agent/app/clerk/sandbox"
+	"upwork-ai-agent/app/command"
 	"upwork-ai-agent/db/dbtest"
 	"upwork-ai-agent/db/demo"
 	"upwork-ai-agent/web/webtest"
@@ -35,21 +35,7 @@ func start(t *testing.T) *webtest.Site {
 	if err := demo.Load(t.Context(), d.DB, time.Now(), io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	var seed sandbox.Seed
-	for _, p := range demo.People() {
-		seed.People = append(seed.People, sandbox.Person{ID: p.ID, Email: p.Email, Name: p.Name, Note: p.Note})
-	}
-	roles := map[string]string{"owner": "org:admin", "admin": "org:admin", "manager": "org:manager", "member": "org:member", "viewer": "org:viewer"}
-	for _, o := range demo.Organizations(time.Now()) {
-		made := sandbox.Organization{ID: o.ClerkID, Name: o.Name, Slug: o.Slug, Members: map[string]string{}}
-		for _, m := range o.Members {
-			if made.Members[m.Person.ID] = roles[m.Role]; m.Role == "owner" {
-				made.CreatedBy = m.Person.ID
-			}
-		}
-		seed.Organizations = append(seed.Organizations, made)
-	}
-	return webtest.Start(t, d, seed)
+	return webtest.Start(t, d, command.SandboxSeed())
 }
 
 // browser opens Chromium. Its own background traffic is off: the tests reach nothing but this machine.
