@@ -74,6 +74,9 @@ func (p *proof) run(ctx context.Context) (err error) {
 	if err := takeTurn(ctx, fence); err != nil {
 		return err
 	}
+	if err := p.sameVersion(ctx); err != nil {
+		return err
+	}
 	if p.inventory, err = takeInventory(ctx, p.db, place.Main); err != nil {
 		return err
 	}
@@ -85,6 +88,17 @@ func (p *proof) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, removeCanaries(after, fence)) }()
 	return p.everyPath(ctx)
+}
+
+// ErrOtherVersion says that the database and this program are not of one version, so a proof would speak of neither.
+var ErrOtherVersion = errors.New("the database is not at the version of this program")
+
+func (p *proof) sameVersion(ctx context.Context) error {
+	found, err := (&examination{DB: p.db}).migrations(ctx, place.Main)
+	if err == nil && len(found) > 0 {
+		err = fmt.Errorf("%w: %s: %s; %s", ErrOtherVersion, found[0].Object, found[0].Fault, found[0].Mend)
+	}
+	return err
 }
 
 // turn is the advisory lock of proofs: any number that nothing else here uses.

@@ -267,6 +267,16 @@ func TestWhatIsNewIsProvenOrFails(t *testing.T) {
 	}
 }
 
+func TestADatabaseOfAnotherVersionIsNotProven(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Own(t)
+	mustExec(t, d.Connect(t, "postgres"), "DELETE FROM app.migrations_public WHERE version = (SELECT max(version) FROM app.migrations_public)")
+	_, err := isolation.Prove(t.Context(), d.DB, isolation.ProofOptions{})
+	if !errors.Is(err, isolation.ErrOtherVersion) || !strings.Contains(err.Error(), "run `migrate`") {
+		t.Errorf("answered %v", err)
+	}
+}
+
 func TestAPageIsVerifiedWithWhatItShows(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t)
