@@ -202,6 +202,9 @@ func BenchmarkPage(b *testing.B) {
 		}
 	}
 	cookie := &http.Cookie{Name: "session", Value: browser.Cookie("session")}
+	uncounted := *f.Database // the same database, whose statements nobody counts
+	uncounted.DB = f.Tuned(b, func(c *pgxpool.Config) { c.MaxConns = 16 })
+	silent := webtest.Start(b, &uncounted, sandbox.Seed{})
 	floor := httptest.NewServer(f.floor(b))
 	b.Cleanup(floor.Close)
 	for _, clients := range []int{1, 4} {
@@ -209,11 +212,15 @@ func BenchmarkPage(b *testing.B) {
 			{"without tenancy", 0, fetch(floor.URL+"/jobs", cookie)},
 			{"the app", 0.95, fetch(site.URL+"/jobs", cookie)},
 		})
+		race(b, "jobs page, policy hits", clients, []variant{
+			{"not counted", 0, fetch(silent.URL+"/jobs", cookie)},
+			{"counted", 0.98, fetch(site.URL+"/jobs", cookie)},
+		})
 	}
 }
 
 func fetch(address string, cookie *http.Cookie) func(context.Context) error {
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return func(ctx context.Context) error {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 		if err != nil {
