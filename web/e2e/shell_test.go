@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -68,5 +71,112 @@ func TestTheSwitcherByKeyboardOnly(t *testing.T) {
 	pressThrough(t, ctx, "p")
 	if at := here(t, ctx); !strings.HasSuffix(at, "/proposals") {
 		t.Errorf("g p leads to %s", at)
+	}
+}
+
+func TestTheSwitcherWithoutJavaScript(t *testing.T) {
+	t.Parallel()
+	s, ctx := start(t), browser(t)
+	do(t, ctx, call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
+	signIn(t, ctx, s, demo.People()[0].ID)
+	if n := count(t, ctx, ".toast .dismiss, .switcher .field:not([hidden]), [data-keys]:not([hidden])"); n != 0 {
+		t.Errorf("%d things are offered that need scripts, or scripts run", n)
+	}
+	choose(t, ctx, "Brindlewick Collective")
+	says(t, ctx, ".message", "You are now working in “Brindlewick Collective”.")
+}
+
+func TestKeysDoNothingWhileSomebodyTypesOrWhenTheyAreOff(t *testing.T) {
+	t.Parallel()
+	s, ctx := start(t), browser(t)
+	signIn(t, ctx, s, demo.People()[0].ID)
+	open(t, ctx, s.URL+"/jobs")
+	at := here(t, ctx)
+	still := func(what string) {
+		t.Helper()
+		if here(t, ctx) != at || count(t, ctx, ".switcher[open], dialog[open]") != 0 {
+			t.Errorf("%s: the keys do something", what)
+		}
+	}
+	do(t, ctx, chromedp.Focus(chromedp.CSS("#q")))
+	press(t, ctx, "go?p")
+	still("in a field")
+	if typed := get(t, ctx, chromedp.Evaluate[string](`document.querySelector("#q").value`)); typed != "go?p" {
+		t.Errorf("what arrives in the field is %q", typed)
+	}
+	do(t, ctx, chromedp.Blur(chromedp.CSS("#q")))
+	for _, held := range []string{"ctrlKey", "altKey", "metaKey"} {
+		do(t, ctx, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.body.dispatchEvent(new KeyboardEvent("keydown", {key: "o", %s: true, bubbles: true}))`, held)))
+		still(held)
+	}
+	press(t, ctx, "?")
+	says(t, ctx, "dialog.keys", "Choose the organization")
+	press(t, ctx, "o")
+	if count(t, ctx, ".switcher[open]") != 0 {
+		t.Error("a key reaches the page behind the list")
+	}
+	do(t, ctx, chromedp.Click(chromedp.CSS("#keys-off")), chromedp.Click(chromedp.CSS(".keys form button")))
+	press(t, ctx, "o")
+	still("turned off")
+}
+
+func TestAMessageIsDismissedByKeyboard(t *testing.T) {
+	t.Parallel()
+	s, ctx := start(t), browser(t)
+	signIn(t, ctx, s, demo.People()[0].ID)
+	choose(t, ctx, "Brindlewick Collective")
+	says(t, ctx, ".toast .message", "You are now working in")
+	press(t, ctx, kb.Escape)
+	if n := count(t, ctx, ".toast"); n != 0 {
+		t.Error("Escape leaves the message")
+	}
+}
+
+// call sends a command to the browser.
+func call[P, R any](command cdp.Command[P, R], params P) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		_, err := cdp.Call(ctx, tab, command, params)
+		return err
+	})
+}
+
+// watch counts what moves and what the policy refuses, from the first byte of every page.
+const watch = `window.moved = 0; window.refused = [];
+	new PerformanceObserver(l => l.getEntries().forEach(e => { window.moved += e.value; })).observe({type: "layout-shift", buffered: true});
+	document.addEventListener("securitypolicyviolation", e => window.refused.push(e.effectiveDirective + " " + e.blockedURI));`
+
+// load is what a page costs.
+type load struct {
+	Requests, Scripts, Styles int
+	Moved                     float64
+	Refused                   []string
+}
+
+// weigh adds up what the page at hand has loaded. It waits for a frame, so that what moves has moved.
+const weigh = `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => {
+	const all = performance.getEntriesByType("resource"), sum = type => all.filter(e => new URL(e.name).pathname.endsWith(type)).reduce((n, e) => n + e.encodedBodySize, 0);
+	done({Requests: all.length + 1, Scripts: sum(".js"), Styles: sum(".css"), Moved: window.moved, Refused: window.refused});
+})))`
+
+func TestAPageIsLightAndNothingOnItMovesOrIsRefused(t *testing.T) {
+	t.Parallel()
+	s, ctx := start(t), browser(t)
+	signIn(t, ctx, s, demo.People()[0].ID)
+	open(t, ctx, s.URL+"/proposals?status=draft")
+	click(t, ctx, "tbody a")
+	editor := here(t, ctx)
+	do(t, ctx, call(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watch}))
+	for _, address := range []string{s.URL + "/jobs", s.URL + "/organizations", s.URL + "/jobs/import", s.URL + "/proposals", editor, s.URL + "/organization/isolation"} {
+		for _, width := range widths {
+			do(t, ctx, chromedp.EmulateViewport(width, 900))
+			open(t, ctx, address)
+			l := get(t, ctx, chromedp.Evaluate[load](weigh, chromedp.EvalAwaitPromise))
+			if l.Requests > 5 || l.Scripts > 30_000 || l.Styles > 15_000 || l.Moved > 0 || len(l.Refused) > 0 {
+				t.Errorf("%s at %d px: %+v", address, width, l)
+			}
+			if l.Requests < 4 || l.Scripts == 0 || l.Styles == 0 {
+				t.Errorf("%s at %d px is not weighed: %+v", address, width, l)
+			}
+		}
 	}
 }
