@@ -180,3 +180,61 @@ func TestAPageIsLightAndNothingOnItMovesOrIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAnswerToHtmxIsDrawnWholeAlsoWhenItIsARefusal(t *testing.T) {
+	t.Parallel()
+	s, ctx := start(t), browser(t)
+	signIn(t, ctx, s, demo.People()[0].ID)
+	open(t, ctx, s.URL+"/jobs")
+	do(t, ctx, call(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watch}))
+	open(t, ctx, s.URL+"/jobs")
+	// The form of the first row, sent by htmx, with a field more.
+	send := func(more, options string) {
+		t.Helper()
+		do(t, ctx, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`new Promise(done => {
+			const button = document.querySelector(".row .side form button"), form = button.form;
+			document.addEventListener("htmx:afterSettle", () => done(), {once: true});
+			htmx.ajax("POST", form.getAttribute("action"), {source: "#content", target: "#content",
+				values: {...Object.fromEntries(new FormData(form, button)), ...%s}%s});
+		})`, more, options), chromedp.EvalAwaitPromise))
+	}
+	send(`{tenant: "00000000-0000-0000-0000-000000000000"}`, "")
+	says(t, ctx, "main#content h1", "This was written in another organization")
+	if n := count(t, ctx, "main"); n != 1 {
+		t.Errorf("the refusal has %d contents", n)
+	}
+	open(t, ctx, s.URL+"/jobs")
+	send("{}", `, swap: "outerHTML", select: "#content"`)
+	says(t, ctx, "main#content h1", "Jobs")
+	if text := get(t, ctx, chromedp.Evaluate[string](`document.querySelector("#toasts .message")?.textContent ?? ""`)); text == "" {
+		t.Error("what was written is not said")
+	}
+	if n := count(t, ctx, "#toasts .dismiss"); n != 1 {
+		t.Errorf("the message has %d ways to be dismissed", n)
+	}
+	if got := get(t, ctx, chromedp.Evaluate[string](`JSON.stringify([window.refused, htmx.config.allowEval, htmx.config.includeIndicatorStyles, htmx.config.historyCacheSize])`)); got != "[[],false,false,0]" {
+		t.Errorf("refused by the policy, and htmx's settings: %s", got)
+	}
+}
+
+func TestWhatScriptsOpenIsAccessibleToo(t *testing.T) {
+	t.Parallel()
+	s, ctx := start(t), browser(t)
+	signIn(t, ctx, s, demo.People()[0].ID)
+	open(t, ctx, s.URL+"/jobs")
+	do(t, ctx, chromedp.Evaluate[chromedp.Void](axe))
+	for _, theme := range themes {
+		do(t, ctx, setTheme(theme))
+		for what, key := range map[string]string{"the switcher": "o", "the list of keys": "?"} {
+			press(t, ctx, key)
+			step(t, ctx, 80, "open-"+theme+"-"+strings.ReplaceAll(what, " ", "-"))
+			for _, finding := range check(t, ctx) {
+				t.Errorf("%s, %s: %s", what, theme, finding)
+			}
+			press(t, ctx, kb.Escape)
+			if count(t, ctx, "dialog[open], .switcher[open]") != 0 {
+				t.Errorf("Escape leaves %s open", what)
+			}
+		}
+	}
+}
