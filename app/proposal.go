@@ -33,26 +33,73 @@ func StartProposal(ctx context.Context, tx *db.Tx, jobID uuid.UUID) (uuid.UUID, 
 	return id, err
 }
 
-// SaveProposal replaces the text of a proposal that was read at version base. It returns db.ErrConflict when somebody has
-// saved meanwhile, db.ErrNotFound, or an Error with the fields that cannot be taken. Saving what is there changes nothing.
+// SaveProposal replaces the text of a proposal that was read at version base, and puts it into the history. It returns
+// db.ErrConflict when somebody has saved meanwhile, db.ErrNotFound, or an Error with the fields that cannot be taken.
+// Saving what is there changes nothing.
 func SaveProposal(ctx context.Context, tx *db.Tx, id uuid.UUID, base int, t proposal.Text, origin string) error {
-	p, err := proposal.Lock(ctx, tx, id)
+	p, t, err := replacing(ctx, tx, id, base, t)
 	switch {
 	case err != nil:
 		return err
-	case !p.Status.Editable():
-		return &Error{Code: Refused, Message: "This proposal has been submitted. Upwork keeps the letter as it was sent, so it cannot be changed here either."}
-	case p.Version != base:
-		return db.ErrConflict
-	}
-	t.Letter, t.Answers = newlines(t.Letter), merge(p.Answers, t.Answers)
-	if err := checkText(t); err != nil {
-		return err
-	}
-	if sameText(p.Text, t) {
-		return nil
+	case sameText(p.Text, t):
+		return proposal.Keep(ctx, tx, p)
 	}
 	return proposal.Save(ctx, tx, p, t, origin)
+}
+
+// TypeProposal is SaveProposal for a writer who is still typing: it returns the version that the next save is made from.
+// A text that stands already is no conflict: an answer may have been lost on its way.
+func TypeProposal(ctx context.Context, tx *db.Tx, id uuid.UUID, base int, t proposal.Text) (version int, err error) {
+	p, t, err := replacing(ctx, tx, id, base, t)
+	switch {
+	case p.ID != uuid.Nil && sameText(p.Text, t) && (err == nil || errors.Is(err, db.ErrConflict)):
+		return p.Version, nil
+	case err != nil:
+		return 0, err
+	}
+	return proposal.Type(ctx, tx, p, t)
+}
+
+// Choice says which parts of a text are taken as they are saved: "letter", "answer-0", "bid". The others are one's own.
+type Choice map[string]bool
+
+// MergeProposal saves a text that was put together from one's own and from what was saved at version base.
+func MergeProposal(ctx context.Context, tx *db.Tx, id uuid.UUID, base int, t proposal.Text, theirs Choice) error {
+	p, t, err := replacing(ctx, tx, id, base, t)
+	if err != nil {
+		return err
+	}
+	if theirs["letter"] {
+		t.Letter = p.Letter
+	}
+	for i := range t.Answers {
+		if theirs[fmt.Sprintf("answer-%d", i)] {
+			t.Answers[i] = p.Answers[i]
+		}
+	}
+	if theirs["bid"] {
+		t.Bid, t.BidAmount = p.Bid, p.BidAmount
+	}
+	if sameText(p.Text, t) {
+		return proposal.Keep(ctx, tx, p)
+	}
+	return proposal.Save(ctx, tx, p, t, "merge")
+}
+
+// replacing locks a proposal and makes t fit to become its text. The proposal comes with db.ErrConflict too.
+func replacing(ctx context.Context, tx *db.Tx, id uuid.UUID, base int, t proposal.Text) (proposal.Proposal, proposal.Text, error) {
+	p, err := proposal.Lock(ctx, tx, id)
+	if err != nil {
+		return proposal.Proposal{}, t, err
+	}
+	t.Letter, t.Answers = newlines(t.Letter), merge(p.Answers, t.Answers)
+	switch {
+	case !p.Status.Editable():
+		return p, t, &Error{Code: Refused, Message: "This proposal has been submitted. Upwork keeps the letter as it was sent, so it cannot be changed here either."}
+	case p.Version != base:
+		return p, t, db.ErrConflict
+	}
+	return p, t, checkText(t)
 }
 
 // RestoreProposal makes an earlier version the text again, as a new version.

@@ -48,7 +48,7 @@ func modules(t *testing.T) map[string]string {
 
 func TestAModuleImportsWhatBelongsToIt(t *testing.T) {
 	t.Parallel()
-	lines := regexp.MustCompile(`(?m)^import\b.*"([^"]*)"`)
+	lines := regexp.MustCompile(`(?m)^import\b.*"([^"\n]*)"`)
 	for name, content := range modules(t) {
 		for _, m := range lines.FindAllStringSubmatch(content, -1) {
 			if _, ok := served[m[1]]; !ok {

@@ -133,8 +133,26 @@ type EditorPage struct {
 type ConflictPage struct {
 	Shell
 	Proposal proposal.Row
-	Mine     EditorFields     // what was just sent, kept
-	Theirs   proposal.Version // what is saved now
+	Mine     EditorFields // what was just sent, kept
+	Theirs   EditorFields // what is saved now
+	SavedBy  string       // who saved it
+}
+
+// HistoryPage shows what changed between two versions of a proposal's text.
+type HistoryPage struct {
+	Shell
+	Proposal proposal.Row
+	Versions []proposal.Version // newest first; what is being typed comes before them all
+	New, Old int                // of Versions; Old may be past their end: nothing
+	CanWrite bool
+}
+
+// older is the text that the newer one is compared with; nothing before the first version.
+func (p HistoryPage) older() proposal.Version {
+	if p.Old < len(p.Versions) {
+		return p.Versions[p.Old]
+	}
+	return proposal.Version{}
 }
 
 // ErrorPage says what happened, what was kept, and what to do next.

@@ -85,6 +85,16 @@ func editor(s proposal.Status, e views.Errors) views.EditorPage {
 		Transitions: proposal.Transitions(p.Proposal, db.Owner), CanWrite: true}
 }
 
+// historyPage compares two versions of a text, the second of which somebody is still typing.
+func historyPage(newer, older int) views.HistoryPage {
+	typing := aProposal(proposal.Draft)
+	typing.Version, typing.TypingBy, typing.TypingSince, typing.TypistName = 4, &one, &now, "Ben "+evil
+	all := editor(proposal.Draft, nil).Versions
+	all[0].Version, all[0].Origin, all[0].Letter = 4, "typing", "Dear client, hello.\n"+evil
+	all[1].Answers, all[1].BidAmount = nil, nil
+	return views.HistoryPage{Shell: shell("History"), Proposal: typing, Versions: all, New: newer, Old: older, CanWrite: true}
+}
+
 func jobsPage() views.JobsPage {
 	p := posting()
 	row := job.Row{ID: work, Title: p.Title, Snippet: p.Description, Contract: p.Contract, HourlyMin: p.HourlyMin, HourlyMax: p.HourlyMax, Experience: p.Experience, Skills: p.Skills,
@@ -119,7 +129,11 @@ func pages() map[string]templ.Component {
 		"editor-draft":        views.Editor(editor(proposal.Draft, views.Errors{"": evil, "letter": evil, "answer-0": evil, "bid": evil, "bid_amount": evil})),
 		"editor-submitted":    views.Editor(editor(proposal.Submitted, views.Errors{"contract_value": evil})),
 		"editor-declined":     views.Editor(editor(proposal.Declined, views.Errors{"note": evil})),
-		"conflict":            views.Conflict(views.ConflictPage{Shell: shell("Conflict"), Proposal: aProposal(proposal.Draft), Mine: views.EditorFields{Letter: evil, Answers: text().Answers}, Theirs: editor(proposal.Draft, nil).Versions[0]}),
+		"conflict":            views.Conflict(views.ConflictPage{Shell: shell("Conflict"), Proposal: aProposal(proposal.Draft), Mine: views.EditorFields{Letter: evil, Answers: text().Answers}, Theirs: views.FieldsOf(text()), SavedBy: "Ben " + evil}),
+		"conflict-same":       views.Conflict(views.ConflictPage{Shell: shell("Conflict"), Proposal: aProposal(proposal.Draft), Mine: views.FieldsOf(text()), Theirs: views.FieldsOf(text())}),
+		"history":             views.History(historyPage(0, 1)),
+		"history-first":       views.History(historyPage(1, 2)),
+		"history-none":        views.History(views.HistoryPage{Shell: shell("History"), Proposal: aProposal(proposal.Draft)}),
 		"error":               views.Error(views.ErrorPage{Shell: shell("Error"), Status: 500, Heading: evil, Text: evil, Action: evil, Link: "javascript:alert(1)", RequestID: evil, Kept: kept}),
 		"wrong-tenant":        views.WrongTenant(views.WrongTenantPage{Shell: shell("Other"), WrittenFor: "Beta " + evil, WrittenForID: two, WrittenForPath: "/proposals/x" + evil, Kept: kept}),
 		"wrong-tenant-hidden": views.WrongTenant(views.WrongTenantPage{Shell: shell("Other")}),

@@ -25,7 +25,7 @@ var (
 	statusActions = map[proposal.Status]string{proposal.Draft: "Back to draft", proposal.InReview: "Send to review", proposal.Approved: "Approve", proposal.Submitted: "I sent it on Upwork", proposal.Viewed: "Client viewed it",
 		proposal.Interview: "Interview", proposal.Offer: "Offer received", proposal.Hired: "Hired", proposal.Declined: "Declined", proposal.Withdrawn: "Withdraw", proposal.Archived: "Archive"}
 	bidUnits    = map[proposal.Bid]string{proposal.HourlyBid: "/h", proposal.FixedBid: " fixed"}
-	originNotes = map[string]string{"restore": ", restored", "merge": ", merged from two texts"}
+	originNotes = map[string]string{"restore": ", restored", "merge": ", merged from two texts", "typing": ", being typed"}
 	roleNames   = map[db.Role]string{db.Owner: "Owner", db.Admin: "Admin", db.Manager: "Manager", db.MemberRole: "Member", db.Viewer: "Viewer"}
 	stateNames  = map[place.State]string{place.Active: "", place.Copying: "", place.ReadOnly: "read only", place.Suspended: "suspended", place.Incoming: "not open yet", place.Moved: "moved", place.Erasing: "being erased"}
 	eventNames  = map[string]string{"job.triaged": "Triage", "jobs.imported": "Imported"}
@@ -45,6 +45,18 @@ func experience(e job.Experience) string {
 		return name
 	}
 	return "Level unknown"
+}
+
+// together says who else is here.
+func together(names []string) string {
+	switch n := len(names); n {
+	case 0:
+		return ""
+	case 1:
+		return names[0] + " is here too"
+	default:
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1] + " are here too"
+	}
 }
 
 // comma is a name before what follows it; nothing when nobody is known.

@@ -206,13 +206,15 @@ func (s *Server) posted(enter func(echo.Context) (*request, error), limit int64,
 		if !s.tokens.fits(r.form.get("token"), r.session.ID) {
 			return s.refuse(r, r.form, errToken)
 		}
+		came := r.cookie
 		next, err := do(r)
 		if err != nil {
 			return s.refuse(r, r.form, err)
 		}
-		if r.ended {
+		switch {
+		case r.ended:
 			err = s.cookies.clear(c.Response(), c.Request())
-		} else {
+		case r.cookie != came: // else a form that was under way would undo the switch of another tab
 			err = s.cookies.write(c.Response(), c.Request(), r.cookie)
 		}
 		if err != nil {

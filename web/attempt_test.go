@@ -71,6 +71,7 @@ const nobodys = "01890000-0000-7000-8000-000000000000"
 var sends = map[string]url.Values{
 	"/jobs/import/:id": {}, "/jobs/:id/triage": {"to": {"skipped"}}, "/proposals/:id": {"version": {"1"}, "letter": {"x"}},
 	"/proposals/:id/restore": {"version": {"1"}, "restore": {"1"}}, "/proposals/:id/move": {"to": {"archived"}, "version": {"1"}},
+	"/proposals/:id/autosave": {"version": {"1"}, "letter": {"x"}}, "/proposals/:id/here": {},
 	"/proposals": {"job_id": {"FOREIGN"}}, "/organizations/switch": {"tenant_id": {"FOREIGN"}},
 }
 

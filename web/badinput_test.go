@@ -64,14 +64,15 @@ func (g *target) address(r web.Route) string {
 // fields are the forms of the routes, filled in. A route that is not here has only the organization.
 func (g *target) fields(r web.Route) url.Values {
 	f := map[string]url.Values{
-		"/organizations":         {"name": {"x"}},
-		"/organizations/switch":  {"tenant_id": {g.tenant}, "return_to": {"/jobs"}},
-		"/jobs/import":           {"text": {"title\nX\n"}},
-		"/jobs/:id/triage":       {"to": {"skipped"}, "reason": {"x"}, "return_to": {"/jobs"}},
-		"/proposals":             {"job_id": {strings.TrimPrefix(g.job, "/jobs/")}},
-		"/proposals/:id":         {"version": {"1"}, "letter": {"x"}, "answer-0": {"x"}, "bid": {"hourly"}, "bid_amount": {"65"}, "origin": {"merge"}},
-		"/proposals/:id/restore": {"version": {"1"}, "restore": {"1"}},
-		"/proposals/:id/move":    {"version": {"1"}, "to": {"archived"}, "note": {"x"}, "loss_reason": {"x"}, "contract_value": {"1"}},
+		"/organizations":          {"name": {"x"}},
+		"/organizations/switch":   {"tenant_id": {g.tenant}, "return_to": {"/jobs"}},
+		"/jobs/import":            {"text": {"title\nX\n"}},
+		"/jobs/:id/triage":        {"to": {"skipped"}, "reason": {"x"}, "return_to": {"/jobs"}},
+		"/proposals":              {"job_id": {strings.TrimPrefix(g.job, "/jobs/")}},
+		"/proposals/:id":          {"version": {"1"}, "letter": {"x"}, "answer-0": {"x"}, "bid": {"hourly"}, "bid_amount": {"65"}, "origin": {"merge"}, "take-letter": {"theirs"}},
+		"/proposals/:id/autosave": {"version": {"1"}, "letter": {"x"}, "answer-0": {"x"}, "bid": {"hourly"}, "bid_amount": {"65"}},
+		"/proposals/:id/restore":  {"version": {"1"}, "restore": {"1"}},
+		"/proposals/:id/move":     {"version": {"1"}, "to": {"archived"}, "note": {"x"}, "loss_reason": {"x"}, "contract_value": {"1"}},
 	}[r.Path]
 	all := url.Values{"tenant": {g.tenant}, "token": {g.Token}}
 	maps.Copy(all, f)
@@ -138,7 +139,7 @@ func TestBadValuesInAnyFieldOfAnyFormAreRefusedAndStoreNothing(t *testing.T) {
 	choices := map[string]string{"unknown": "paid", "upper case": "SKIPPED", "SQL": "'; DROP TABLE jobs; --", "long": strings.Repeat("y", 5000)}
 	kinds := map[string]map[string]string{
 		"version": numbers, "restore": numbers, "bid_amount": numbers, "contract_value": numbers,
-		"tenant": ids, "token": ids, "tenant_id": ids, "job_id": ids, "to": choices, "bid": choices, "origin": choices,
+		"tenant": ids, "token": ids, "tenant_id": ids, "job_id": ids, "to": choices, "bid": choices, "origin": choices, "take-letter": choices,
 		"letter": {"1 MB": strings.Repeat("é", 1<<19)}, "answer-0": {"1 MB": strings.Repeat("y", 1<<20)}, "reason": {"1 MB": strings.Repeat("z", 1<<20)},
 		"note": {"1 MB": strings.Repeat("n", 1<<20)}, "loss_reason": {"1 MB": strings.Repeat("l", 1<<20)},
 		"name": {"1 MB": strings.Repeat("o", 1<<20), "empty": "", "blank": " \t "}, "text": {"1 MB": strings.Repeat("title ", 1<<18), "empty": ""},

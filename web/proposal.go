@@ -1,12 +1,12 @@
 package web
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/a-h/templ"
 	"github.com/google/uuid"
@@ -75,17 +75,9 @@ func loadEditor(c echo.Context, v *db.View) (views.EditorPage, error) {
 	role := v.Member().Role
 	p.CanWrite = role.AtLeast(db.MemberRole)
 	p.Transitions = proposal.Transitions(p.Proposal.Proposal, role)
-	p.Fields = editorFields(p.Proposal.Text)
+	p.Fields = views.FieldsOf(p.Proposal.Text)
 	p.Shell = signedIn(c).shell(p.Job.Title, "proposals", role)
 	return p, nil
-}
-
-func editorFields(t proposal.Text) views.EditorFields {
-	f := views.EditorFields{Letter: t.Letter, Answers: t.Answers, Bid: string(t.Bid)}
-	if t.BidAmount != nil {
-		f.BidAmount = strconv.FormatFloat(float64(*t.BidAmount)/100, 'f', 2, 64)
-	}
-	return f
 }
 
 // typedFields is the editor's form as it was sent, with the questions that it showed.
@@ -113,26 +105,98 @@ func fieldsText(f views.EditorFields) (proposal.Text, error) {
 
 func (h *handlers) saveProposal(c echo.Context, tx *db.Tx) (string, error) {
 	r := signedIn(c)
-	if err := r.form.only("version", "letter", "answer-*", "bid", "bid_amount", "origin"); err != nil {
+	if err := r.form.only("version", "letter", "answer-*", "bid", "bid_amount", "origin", "take-*"); err != nil {
 		return "", err
 	}
-	if !r.form.values.Has("letter") {
-		return "", errForm // or half a form would empty the letter
+	typed, t, err := typedText(r.form)
+	if err != nil {
+		return "", err
 	}
-	typed := typedFields(r.form)
-	t, err := fieldsText(typed)
-	origin := cmp.Or(r.form.get("origin"), "typed")
-	if origin != "typed" && origin != "merge" {
-		return "", unknownValue("origin")
-	}
-	if err == nil {
-		err = app.SaveProposal(c.Request().Context(), tx, pathID(c), r.form.number("version"), t, origin)
+	ctx, base := c.Request().Context(), r.form.number("version")
+	switch r.form.get("origin") {
+	case "", "typed":
+		err = app.SaveProposal(ctx, tx, pathID(c), base, t, "typed")
+	case "merge":
+		var theirs app.Choice
+		if theirs, err = taken(r.form); err == nil {
+			err = app.MergeProposal(ctx, tx, pathID(c), base, t, theirs)
+		}
+	default:
+		err = unknownValue("origin")
 	}
 	if err != nil {
 		return "", editorError(err, typed)
 	}
 	r.say("The proposal was saved.")
 	return "/proposals/" + pathID(c).String(), nil
+}
+
+// typeProposal saves what is being typed. Its answer is for a script: where it leads, the version of what was saved is in
+// the address, because the page there may already tell of another.
+func (h *handlers) typeProposal(c echo.Context, tx *db.Tx) (string, error) {
+	r := signedIn(c)
+	if err := r.form.only("version", "letter", "answer-*", "bid", "bid_amount"); err != nil {
+		return "", err
+	}
+	typed, t, err := typedText(r.form)
+	if err != nil {
+		return "", err
+	}
+	version, err := app.TypeProposal(c.Request().Context(), tx, pathID(c), r.form.number("version"), t)
+	if err != nil {
+		return "", editorError(err, typed)
+	}
+	return standPath(c) + "?version=" + strconv.Itoa(version), nil
+}
+
+// openProposal notes who has the editor open.
+func (h *handlers) openProposal(c echo.Context, tx *db.Tx) (string, error) {
+	if err := signedIn(c).form.only(); err != nil {
+		return "", err
+	}
+	return standPath(c), proposal.Here(c.Request().Context(), tx, pathID(c))
+}
+
+func standPath(c echo.Context) string { return "/proposals/" + pathID(c).String() + "/stand" }
+
+// proposalStand tells an open editor what has become of its proposal, and who else is there.
+func (h *handlers) proposalStand(c echo.Context, v *db.View) (templ.Component, error) {
+	var s proposal.Stand
+	proposal.HowItStands(v, pathID(c), signedIn(c).session.ClerkUser, &s)
+	if err := v.Load(); err != nil {
+		return nil, err
+	}
+	return views.ProposalStand(s), nil
+}
+
+// typedText is the editor's form as it was sent, and what it says. A form that can be drawn again comes back as an error
+// that does.
+func typedText(f form) (views.EditorFields, proposal.Text, error) {
+	if !f.values.Has("letter") {
+		return views.EditorFields{}, proposal.Text{}, errForm // or half a form would empty the letter
+	}
+	typed := typedFields(f)
+	t, err := fieldsText(typed)
+	if err != nil {
+		err = editorError(err, typed)
+	}
+	return typed, t, err
+}
+
+// taken are the parts that a merged text takes from the other one.
+func taken(f form) (app.Choice, error) {
+	theirs := app.Choice{}
+	for _, name := range f.names() {
+		part, ok := strings.CutPrefix(name, "take-")
+		if !ok {
+			continue
+		}
+		if choice := f.get(name); choice != "mine" && choice != "theirs" {
+			return nil, unknownValue(name)
+		}
+		theirs[part] = f.get(name) == "theirs"
+	}
+	return theirs, nil
 }
 
 // editorError keeps what was typed: beside the other text after a conflict, in its fields otherwise.
@@ -192,11 +256,57 @@ func conflictPage(c echo.Context, v *db.View, typed views.EditorFields) (templ.C
 		return nil, err
 	}
 	typed.Answers = withQuestions(p.Fields.Answers, typed.Answers)
-	conflict := views.ConflictPage{Shell: p.Shell, Proposal: p.Proposal, Mine: typed}
-	if len(p.Versions) > 0 {
-		conflict.Theirs = p.Versions[0]
+	return views.Conflict(views.ConflictPage{Shell: p.Shell, Proposal: p.Proposal, Mine: typed, Theirs: p.Fields, SavedBy: lastWriter(p)}), nil
+}
+
+// lastWriter is who wrote the text that stands.
+func lastWriter(p views.EditorPage) string {
+	if p.Proposal.TypistName != "" {
+		return p.Proposal.TypistName
 	}
-	return views.Conflict(conflict), nil
+	if len(p.Versions) > 0 {
+		return p.Versions[0].AuthorName
+	}
+	return ""
+}
+
+// history shows what changed between two versions of the text.
+func (h *handlers) history(c echo.Context, v *db.View) (templ.Component, error) {
+	var p views.HistoryPage
+	id := pathID(c)
+	proposal.Get(v, id, &p.Proposal)
+	proposal.Versions(v, id, &p.Versions)
+	if err := v.Load(); err != nil {
+		return nil, err
+	}
+	role := v.Member().Role
+	p.CanWrite = role.AtLeast(db.MemberRole)
+	p.Shell = signedIn(c).shell("History of the text", "proposals", role)
+	if p.Proposal.TypingBy != nil {
+		p.Versions = append([]proposal.Version{{Version: p.Proposal.Version, Text: p.Proposal.Text, AuthorName: p.Proposal.TypistName, Origin: "typing", CreatedAt: p.Proposal.UpdatedAt}}, p.Versions...)
+	}
+	var err error
+	if p.New, err = versionAsked(c, "version", p.Versions, 0); err != nil {
+		return nil, err
+	}
+	if p.Old, err = versionAsked(c, "with", p.Versions, p.New+1); err != nil {
+		return nil, err
+	}
+	return views.History(p), nil
+}
+
+// versionAsked finds the version that a parameter names, by its place in the list. Without one it is the one at otherwise,
+// which may be past the end: there is none.
+func versionAsked(c echo.Context, name string, all []proposal.Version, otherwise int) (int, error) {
+	asked := c.QueryParam(name)
+	if asked == "" {
+		return otherwise, nil
+	}
+	i := slices.IndexFunc(all, func(v proposal.Version) bool { return strconv.Itoa(v.Version) == asked })
+	if i < 0 {
+		return 0, db.ErrNotFound
+	}
+	return i, nil
 }
 
 func (h *handlers) restoreProposal(c echo.Context, tx *db.Tx) (string, error) {

@@ -79,6 +79,10 @@ func (h *handlers) routes() []route {
 		{http.MethodPost, "/proposals", tenantAction(db.MemberRole, h.startProposal)},
 		{http.MethodGet, "/proposals/:id", tenantPage(db.Viewer, h.editor)},
 		{http.MethodPost, "/proposals/:id", tenantAction(db.MemberRole, h.saveProposal)},
+		{http.MethodPost, "/proposals/:id/autosave", tenantAction(db.MemberRole, h.typeProposal)},
+		{http.MethodPost, "/proposals/:id/here", tenantAction(db.MemberRole, h.openProposal)},
+		{http.MethodGet, "/proposals/:id/stand", tenantPage(db.Viewer, h.proposalStand)},
+		{http.MethodGet, "/proposals/:id/history", tenantPage(db.Viewer, h.history)},
 		{http.MethodPost, "/proposals/:id/restore", tenantAction(db.MemberRole, h.restoreProposal)},
 		{http.MethodPost, "/proposals/:id/move", tenantAction(db.MemberRole, h.moveProposal)},
 

@@ -61,7 +61,7 @@ var halves = map[string]string{
 		SELECT FROM analytics a WHERE a.event = 'proposal.saved' AND NOT EXISTS (SELECT FROM proposal_versions v
 		  WHERE v.tenant_id = a.tenant_id AND v.proposal_id = a.entity_id AND v.version::text = a.detail->>'version')`,
 	"a proposal that is not its latest version": `
-		SELECT FROM proposals p WHERE NOT EXISTS (SELECT FROM proposal_versions v
+		SELECT FROM proposals p WHERE p.typing_by IS NULL AND NOT EXISTS (SELECT FROM proposal_versions v
 		  WHERE v.tenant_id = p.tenant_id AND v.proposal_id = p.id AND v.version = p.version AND v.letter = p.letter)`,
 	"a job whose moves and audit rows differ": `
 		SELECT FROM jobs j WHERE EXISTS (SELECT FROM analytics a WHERE a.tenant_id = j.tenant_id AND a.entity_id = j.id AND a.event = 'job.triaged')

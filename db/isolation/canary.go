@@ -43,8 +43,9 @@ func (c canary) word(table, column string, n int) string {
 // hints are values that a CHECK demands and that the catalog does not list, by table and column. %s stands for a word of
 // its own. A column that is not required is given a value if it is in here.
 var hints = map[string]string{
-	"users.clerk_id": "user_%s",
-	"alerts.seen_at": "2026-05-03 08:00+00", // whoever has seen it did so at a time
+	"users.clerk_id":         "user_%s",
+	"alerts.seen_at":         "2026-05-03 08:00+00", // whoever has seen it did so at a time
+	"proposals.typing_since": "2026-05-03 08:00+00", // whoever is typing began at a time
 }
 
 // values are what a column of a type is given, by the type without its length. The n-th row has the n-th value where a

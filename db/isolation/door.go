@@ -33,6 +33,7 @@ var doors = map[string]door{
 		{"select", "status = 'archived'", "it is archived: with a filter by status it is in the list under Archived only", false},
 		{"update", "status NOT IN ('draft', 'in_review', 'approved')", "it has been submitted or closed: its text stays as it is, its status may move on", false}}},
 	"proposal_versions": {sealed.Viewer, map[string]sealed.Role{"insert": sealed.MemberRole}, nil},
+	"proposal_presence": {sealed.Viewer, map[string]sealed.Role{"insert": sealed.MemberRole, "delete": sealed.MemberRole}, nil},
 	"proposal_events":   {sealed.Viewer, map[string]sealed.Role{"insert": sealed.MemberRole}, nil},
 	"users": {sealed.Viewer, nil, []aside{
 		{"select", "removed_at IS NOT NULL", "it was removed: what it wrote keeps its name, and it may not act", false}}},

@@ -54,6 +54,9 @@ var makers = []maker{
 		return row{"tenant_id": t.id, "id": t.of("proposal_events", n), "proposal_id": t.of("proposals", 0), "from_status": "",
 			"to_status": "draft", "actor_id": t.of("users", 0), "note": t.name}
 	}},
+	{table: "proposal_presence", touch: "seen_at = seen_at + interval '1 minute'", row: func(t tenant, n int) row {
+		return row{"tenant_id": t.id, "id": t.of("proposal_presence", n), "proposal_id": t.of("proposals", 0), "user_id": t.of("users", 0)}
+	}},
 	{table: "analytics", touch: "event = event || '!'", row: func(t tenant, n int) row {
 		return row{"tenant_id": t.id, "id": t.of("analytics", n), "event": "job.triaged", "actor_id": t.of("users", 0),
 			"entity": "job", "entity_id": t.of("jobs", 0)}

@@ -76,6 +76,8 @@ type Proposal struct {
 	ArchivedAt       *time.Time `db:"archived_at"`
 	CreatedAt        time.Time  `db:"created_at"`
 	UpdatedAt        time.Time  `db:"updated_at"`
+	TypingBy         *uuid.UUID `db:"typing_by"` // whose text stands here that is not in the history yet; nil: it is
+	TypingSince      *time.Time `db:"typing_since"`
 }
 
 // Row is a proposal in a list: with what the list shows of its job and author.
@@ -83,6 +85,7 @@ type Row struct {
 	Proposal
 	JobTitle   string `db:"job_title"`
 	AuthorName string `db:"author_name"`
+	TypistName string `db:"typist_name"` // of TypingBy; empty for nobody
 }
 
 // Version is one kept state of a proposal's text. Versions are never changed.

@@ -12,7 +12,7 @@ import (
 // columns are those of Proposal.
 const columns = `p.id, p.job_id, p.user_id, p.letter, p.answers, p.bid, p.bid_amount, p.status, p.version, p.approved_version,
 	p.submitted_version, p.loss_reason, p.contract_value, p.submitted_at, p.viewed_at, p.interview_at, p.offered_at, p.hired_at,
-	p.declined_at, p.withdrawn_at, p.archived_at, p.created_at, p.updated_at`
+	p.declined_at, p.withdrawn_at, p.archived_at, p.created_at, p.updated_at, p.typing_by, p.typing_since`
 
 // PageSize is how many rows a page of the list has.
 const PageSize = 50
@@ -25,7 +25,8 @@ type Filter struct {
 	Before *uuid.UUID // the last proposal of the page before
 }
 
-const listColumns = `SELECT ` + columns + `, j.title AS job_title, u.name AS author_name
+const listColumns = `SELECT ` + columns + `, j.title AS job_title, u.name AS author_name,
+	  coalesce((SELECT t.name FROM users t WHERE t.tenant_id = $1 AND t.id = p.typing_by), '') AS typist_name
 	FROM proposals p
 	JOIN jobs j ON j.tenant_id = p.tenant_id AND j.id = p.job_id AND j.tenant_id = $1
 	JOIN users u ON u.tenant_id = p.tenant_id AND u.id = p.user_id AND u.tenant_id = $1

@@ -33,22 +33,16 @@ func Start(ctx context.Context, tx *db.Tx, job uuid.UUID, title string, question
 // Save replaces the text of a proposal that the transaction holds, as its next version. An approval is of one version, so
 // a saved proposal is a draft again.
 func Save(ctx context.Context, tx *db.Tx, p Proposal, text Text, origin string) error {
-	next := p.Version + 1
-	statements := []sealed.Statement{
-		sealed.ExecOne(db.ErrConflict, "proposal.save", `
-			UPDATE proposals SET letter = $4, answers = $5, bid = $6, bid_amount = $7, version = version + 1,
-			       status = 'draft', approved_version = NULL, updated_at = now()
-			WHERE tenant_id = $1 AND id = $2 AND version = $3`,
-			p.ID, p.Version, text.Letter, answers(text.Answers), text.Bid, text.BidAmount),
-		keep(p.ID, next, text, tx.Member().ID, origin),
+	next, author := p.Version+1, tx.Member().ID
+	var statements []sealed.Statement
+	if origin != "typed" || !p.typedBy(author) { // else it is a pause of the same writing
+		statements = standing(p)
 	}
-	if p.Status != Draft {
-		e, err := event(tx, p.ID, p.Status, Draft, "The text was changed.")
-		if err != nil {
-			return err
-		}
-		statements = append(statements, e)
+	replaced, err := replace(tx, p, text, nil, nil)
+	if err != nil {
+		return err
 	}
+	statements = append(append(statements, replaced...), keep(p.ID, next, text, author, origin))
 	return sealed.Change(ctx, tx,
 		sealed.Event{Name: "proposal.saved", Entity: "proposal", ID: p.ID, Detail: map[string]any{"version": next, "origin": origin}}, statements...)
 }
@@ -76,13 +70,13 @@ func Move(ctx context.Context, tx *db.Tx, p Proposal, to Status, o Outcome) erro
 	}
 	return sealed.Change(ctx, tx,
 		sealed.Event{Name: "proposal.moved", Entity: "proposal", ID: p.ID, Detail: map[string]any{"from": from, "to": to}},
-		sealed.ExecOne(db.ErrConflict, "proposal.move", `
-			UPDATE proposals SET status = $4, approved_version = $5, submitted_version = $6, loss_reason = $7, contract_value = $8,
+		append(standing(p), sealed.ExecOne(db.ErrConflict, "proposal.move", `
+			UPDATE proposals SET typing_by = NULL, typing_since = NULL, status = $4, approved_version = $5, submitted_version = $6, loss_reason = $7, contract_value = $8,
 			       submitted_at = $9, viewed_at = $10, interview_at = $11, offered_at = $12, hired_at = $13,
 			       declined_at = $14, withdrawn_at = $15, archived_at = $16, updated_at = now()
 			WHERE tenant_id = $1 AND id = $2 AND status = $3`,
 			p.ID, from, to, p.ApprovedVersion, p.SubmittedVersion, p.LossReason, p.ContractValue,
-			p.SubmittedAt, p.ViewedAt, p.InterviewAt, p.OfferedAt, p.HiredAt, p.DeclinedAt, p.WithdrawnAt, p.ArchivedAt), e)
+			p.SubmittedAt, p.ViewedAt, p.InterviewAt, p.OfferedAt, p.HiredAt, p.DeclinedAt, p.WithdrawnAt, p.ArchivedAt), e)...)
 }
 
 // keep is the statement that adds to the history.

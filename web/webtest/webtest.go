@@ -215,7 +215,9 @@ func (b *Browser) Submit(p *Page, selector string, fields url.Values) *Page {
 	}
 	all := url.Values{}
 	form.Find("input, textarea").Each(func(_ int, s *goquery.Selection) {
-		if name, ok := s.Attr("name"); ok {
+		kind, _ := s.Attr("type")
+		_, checked := s.Attr("checked")
+		if name, ok := s.Attr("name"); ok && (checked || kind != "radio" && kind != "checkbox") {
 			value := s.AttrOr("value", "")
 			if goquery.NodeName(s) == "textarea" {
 				value = s.Text()

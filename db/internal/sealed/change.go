@@ -18,6 +18,7 @@ type Event struct {
 	Entity string
 	ID     uuid.UUID // of the entity; zero when the event concerns many
 	Detail map[string]any
+	Once   uuid.UUID // key of the audit row: one row stands for all changes with this key. Zero: every change has its own
 }
 
 // Statement is one statement of a change.
@@ -48,15 +49,18 @@ func Change(ctx context.Context, t *Tx, e Event, statements ...Statement) error 
 	if err := t.begin(ctx, nil); err != nil {
 		return t.work.fail(err)
 	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return err
+	id, insert := e.Once, insertAudit+insertOnce
+	if id == uuid.Nil {
+		if id, err = uuid.NewV7(); err != nil {
+			return err
+		}
+		insert = insertAudit
 	}
 	b := &pgx.Batch{}
 	for _, s := range statements {
 		b.Queue(s.sql, append([]any{t.Tenant()}, s.args...)...)
 	}
-	b.Queue(insertAudit, t.Tenant(), id, e.Name, t.actorID(), e.Entity, nonZero(e.ID), RequestID(ctx), detail(e.Detail))
+	b.Queue(insert, t.Tenant(), id, e.Name, t.actorID(), e.Entity, nonZero(e.ID), RequestID(ctx), detail(e.Detail))
 	if err := execAll(t.counted(ctx), t.inner, b, statements, e.Name); err != nil {
 		return t.work.fail(err)
 	}
@@ -67,6 +71,9 @@ func Change(ctx context.Context, t *Tx, e Event, statements ...Statement) error 
 const insertAudit = `
 	INSERT INTO analytics (tenant_id, id, event, actor_id, entity, entity_id, request_id, detail)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+
+// insertOnce leaves the row that is there as it is.
+const insertOnce = ` ON CONFLICT (tenant_id, id) DO NOTHING`
 
 // Past is an Event that happened outside the transaction that records it, and that may be recorded more than once.
 type Past struct {
@@ -104,8 +111,7 @@ func Recount(ctx context.Context, t *Tx, e Past, statements ...Statement) error 
 
 const insertPast = `
 	INSERT INTO analytics (tenant_id, id, event, actor_id, entity, entity_id, request_id, detail, created_at)
-	VALUES ($1, $2, $3, (SELECT u.id FROM users u WHERE u.tenant_id = $1 AND u.clerk_id = $4), $5, $6, $7, $8, $9)
-	ON CONFLICT (tenant_id, id) DO NOTHING`
+	VALUES ($1, $2, $3, (SELECT u.id FROM users u WHERE u.tenant_id = $1 AND u.clerk_id = $4), $5, $6, $7, $8, $9)` + insertOnce
 
 // execAll sends statements with their audit row behind them, and counts.
 func execAll(ctx context.Context, tx pgx.Tx, b *pgx.Batch, statements []Statement, event string) (err error) {
