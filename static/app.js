@@ -123,12 +123,17 @@ function folded() {
   return true;
 }
 
-// The switcher: search as you type, arrows from row to row, Enter takes the first.
+// The switcher: search as you type, arrows from row to row. Enter takes the first that was found, or without a search the one
+// that was used before this one.
 const switcher = find(".switcher");
 
 function unfold() {
   switcher.open = true;
-  find("input[type=search]", switcher)?.focus();
+  const search = find("input[type=search]", switcher);
+  if (!search || search === document.activeElement) return;
+  search.value = "";
+  search.focus();
+  narrow("");
 }
 
 const shown = () => all("li:not([hidden]) button", switcher);
@@ -150,7 +155,7 @@ function walk(e) {
   const at = stops.indexOf(document.activeElement);
   const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: at > 0 ? 1 : -1, End: at > 0 ? stops.length - 1 : -1 }[e.key];
   if (e.key === "Escape") folded();
-  else if (e.key === "Enter" && at === 0) stops[1]?.click();
+  else if (e.key === "Enter" && at === 0) (stops.find((s) => !search.value && s.value && !s.ariaCurrent) ?? stops[1])?.click();
   else if (at >= 0 && stops[to]) stops[to].focus();
   else return;
   e.preventDefault();
@@ -161,7 +166,7 @@ if (find("ul", switcher ?? document.createElement("i"))) {
   search.closest("[hidden]").hidden = false;
   search.addEventListener("input", () => narrow(search.value));
   switcher.addEventListener("keydown", walk);
-  switcher.addEventListener("toggle", () => { search.value = ""; if (switcher.open) search.focus(), narrow(""); });
+  switcher.addEventListener("toggle", () => { if (switcher.open) unfold(); });
 }
 
 document.addEventListener("keydown", pressed);

@@ -8,6 +8,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -15,17 +16,40 @@ import (
 	"upwork-ai-agent/db/demo"
 )
 
-// press sends keys to wherever the focus is.
-func press(t *testing.T, ctx context.Context, keys string) {
+// keys sends keys to wherever the focus is, each with its text, as a keyboard does: a key that a page takes for itself types
+// nothing. (chromedp sends the text apart.)
+func keys(text string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		for _, r := range text {
+			sent := kb.Encode(r)
+			for _, k := range sent {
+				if k.Type == kb.KeyChar {
+					sent[0].Text, sent[0].UnmodifiedText = k.Text, k.UnmodifiedText
+				}
+			}
+			for _, k := range sent {
+				if k.Type == kb.KeyChar {
+					continue
+				}
+				if _, err := cdp.Call(ctx, tab, input.DispatchKeyEvent, *k); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func press(t *testing.T, ctx context.Context, text string) {
 	t.Helper()
-	do(t, ctx, chromedp.KeyEvent(keys))
+	do(t, ctx, keys(text))
 }
 
 // pressThrough presses a key and waits until the page that it leads to has been read.
-func pressThrough(t *testing.T, ctx context.Context, keys string) {
+func pressThrough(t *testing.T, ctx context.Context, key string) {
 	t.Helper()
-	if _, err := chromedp.RunResponse(ctx, chromedp.KeyEvent(keys)); err != nil {
-		t.Fatalf("press %q: %v", keys, err)
+	if _, err := chromedp.RunResponse(ctx, keys(key)); err != nil {
+		t.Fatalf("press %q: %v", key, err)
 	}
 }
 
@@ -39,12 +63,16 @@ func TestTheSwitcherByKeyboardOnly(t *testing.T) {
 	s, ctx := start(t), browser(t)
 	signIn(t, ctx, s, demo.People()[0].ID)
 	was := get(t, ctx, chromedp.Evaluate[string](`document.body.dataset.tenant`))
-	do(t, ctx, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`localStorage.setItem("kept %s x@example.com letter", "of one"); localStorage.setItem("theirs", "stays")`, was)))
+	do(t, ctx, chromedp.Evaluate[chromedp.Void](`localStorage.setItem("kept " + document.body.dataset.tenant + " " + document.body.dataset.person + " letter", "of one"); localStorage.setItem("theirs", "stays")`))
+	open(t, ctx, s.URL+"/jobs?q=secret")
+	if n := get(t, ctx, chromedp.Evaluate[int](`localStorage.length`)); n != 2 {
+		t.Errorf("%d things are kept within one organization", n)
+	}
 	press(t, ctx, "o")
 	if got := focused(t, ctx); got != "switcher-search" {
 		t.Fatalf("o leads to %q", got)
 	}
-	press(t, ctx, "brindle")
+	press(t, ctx, "quill")
 	if n := count(t, ctx, ".switcher li:not([hidden])"); n != 1 {
 		t.Errorf("%d organizations are found", n)
 	}
@@ -61,9 +89,9 @@ func TestTheSwitcherByKeyboardOnly(t *testing.T) {
 	if got := focused(t, ctx); !strings.Contains(got, "Owner") && !strings.Contains(got, "Admin") {
 		t.Errorf("the arrows lead to %q", got)
 	}
-	press(t, ctx, kb.ArrowUp+"brindle")
+	press(t, ctx, kb.ArrowUp+"quill")
 	pressThrough(t, ctx, kb.Enter)
-	says(t, ctx, ".message", "You are now working in “Brindlewick Collective”.")
+	says(t, ctx, ".message", "You are now working in “Quillmoor Studio”.")
 	if left := get(t, ctx, chromedp.Evaluate[string](`JSON.stringify([localStorage, sessionStorage])`)); left != `[{"theirs":"stays"},{"htmx-current-path-for-history":"/jobs"}]` {
 		t.Errorf("after the switch the browser keeps %s", left)
 	}
@@ -71,6 +99,11 @@ func TestTheSwitcherByKeyboardOnly(t *testing.T) {
 	pressThrough(t, ctx, "p")
 	if at := here(t, ctx); !strings.HasSuffix(at, "/proposals") {
 		t.Errorf("g p leads to %s", at)
+	}
+	press(t, ctx, "o")
+	pressThrough(t, ctx, kb.Enter)
+	if back := get(t, ctx, chromedp.Evaluate[string](`document.body.dataset.tenant`)); back != was {
+		t.Errorf("o and Enter lead to %s, not back to %s", back, was)
 	}
 }
 
@@ -82,8 +115,8 @@ func TestTheSwitcherWithoutJavaScript(t *testing.T) {
 	if n := count(t, ctx, ".toast .dismiss, .switcher .field:not([hidden]), [data-keys]:not([hidden])"); n != 0 {
 		t.Errorf("%d things are offered that need scripts, or scripts run", n)
 	}
-	choose(t, ctx, "Brindlewick Collective")
-	says(t, ctx, ".message", "You are now working in “Brindlewick Collective”.")
+	choose(t, ctx, "Quillmoor Studio")
+	says(t, ctx, ".message", "You are now working in “Quillmoor Studio”.")
 }
 
 func TestKeysDoNothingWhileSomebodyTypesOrWhenTheyAreOff(t *testing.T) {
