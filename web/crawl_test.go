@@ -1,0 +1,231 @@
+package web_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"upwork-ai-agent/app/clerk/sandbox"
+	"upwork-ai-agent/db/dbtest"
+	"upwork-ai-agent/web"
+	"upwork-ai-agent/web/webtest"
+)
+
+// The people of the crawl: an owner each of two organizations, who know nothing of each other, a viewer and somebody who
+// was removed of the first, and the owner of one that is suspended.
+const bea, rita, sam = "user_bea", "user_rita", "user_sam"
+
+// words stand in every text of an organization.
+var words = map[string]string{"Acme": "acmecanaryzq", "Beta": "betacanaryzq", "Gamma": "gammacanaryzq"}
+
+// crawled is an organization whose rows are known.
+type crawled struct {
+	tenant, word          string
+	job, proposal, upload string // ids
+}
+
+func crawl(t *testing.T) (*webtest.Site, map[string]*webtest.Browser, map[string]crawled) {
+	t.Helper()
+	seed := sandbox.Seed{}
+	for _, id := range []string{ana, bea, vera, rita, sam} {
+		name := strings.TrimPrefix(id, "user_")
+		seed.People = append(seed.People, sandbox.Person{ID: id, Email: name + "@example.com", Name: name})
+	}
+	for name, members := range map[string]map[string]string{"Acme": {ana: "org:admin", vera: "org:viewer", rita: "org:member"}, "Beta": {bea: "org:admin"}, "Gamma": {sam: "org:admin"}} {
+		owner := map[string]string{"Acme": ana, "Beta": bea, "Gamma": sam}[name]
+		seed.Organizations = append(seed.Organizations, sandbox.Organization{ID: "org_" + strings.ToLower(name), Name: name, Slug: strings.ToLower(name), CreatedBy: owner, Members: members})
+	}
+	s := webtest.Start(t, dbtest.Own(t), seed)
+	who, known := map[string]*webtest.Browser{"anonymous": s.Browser(t)}, map[string]crawled{}
+	for _, id := range []string{ana, bea, vera, rita, sam} {
+		who[id] = signIn(t, s, id, map[string]string{ana: "Acme", vera: "Acme", rita: "Acme", bea: "Beta", sam: "Gamma"}[id])
+	}
+	for name, owner := range map[string]string{"Acme": ana, "Beta": bea, "Gamma": sam} {
+		b := who[owner]
+		upload := importFixture(t, b, "../app/upwork/testdata/vollna_webhook.json").URL.Path
+		job := b.Get("/jobs").Find(".row h2 a").First().AttrOr("href", "")
+		editor := b.Submit(b.Get(job), `form[action="/proposals"]`, nil)
+		b.Submit(editor, editorForm, url.Values{"letter": {"A letter"}})
+		id := func(path string) string { return path[strings.LastIndex(path, "/")+1:] }
+		known[name] = crawled{b.Get("/jobs").Find("input[name=tenant]").AttrOr("value", ""), words[name], id(job), id(editor.URL.Path), id(upload)}
+	}
+	for _, k := range known {
+		plant(t, s.Database, k)
+	}
+	exec(t, s.Database, "UPDATE users SET removed_at = now() WHERE clerk_id = $1", rita)
+	exec(t, s.Database, "DELETE FROM control.directory WHERE clerk_user_id = $1", rita)
+	exec(t, s.Database, "UPDATE app.fence SET state = 'suspended' WHERE tenant_id = $1", known["Gamma"].tenant)
+	exec(t, s.Database, "UPDATE control.registry SET state = 'suspended' WHERE tenant_id = $1", known["Gamma"].tenant)
+	return s, who, known
+}
+
+// plant writes an organization's word into every text of its rows that takes it; the others are fixed words of ours.
+func plant(t *testing.T, d *dbtest.Database, k crawled) {
+	t.Helper()
+	conn, ctx := d.Connect(t, "postgres"), context.Background()
+	defer conn.Close(ctx)
+	rows, err := conn.Query(ctx, `SELECT c.table_schema || '.' || c.table_name, c.column_name, c.udt_name FROM information_schema.columns c
+		JOIN information_schema.columns i ON i.table_schema = c.table_schema AND i.table_name = c.table_name AND i.column_name = 'tenant_id'
+		JOIN pg_tables t ON t.schemaname = c.table_schema AND t.tablename = c.table_name
+		WHERE (c.table_schema = 'public' OR c.table_schema || '.' || c.table_name = 'control.registry') AND c.udt_name IN ('text', '_text', 'jsonb') AND c.is_generated = 'NEVER'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type column struct{ Table, Name, Kind string }
+	columns, err := pgx.CollectRows(rows, pgx.RowToStructByPos[column])
+	if err != nil {
+		t.Fatal(err)
+	}
+	planted := 0
+	for _, c := range columns {
+		value := map[string]string{"text": "$1 || ' ' || ctid::text", "_text": "ARRAY[$1::text]", "jsonb": "jsonb_build_object('from', $1::text, 'to', $1::text)"}[c.Kind]
+		tag, err := conn.Exec(ctx, fmt.Sprintf("UPDATE %s SET %s = %s WHERE tenant_id = $2", c.Table, pgx.Identifier{c.Name}.Sanitize(), value), k.word, k.tenant)
+		if err == nil {
+			planted += int(tag.RowsAffected())
+		}
+	}
+	if planted < 30 {
+		t.Fatalf("the word was planted %d times", planted)
+	}
+}
+
+// attempt is a request to a route with the ids of an organization, or with ids of nothing.
+func attempt(t *testing.T, b *webtest.Browser, base, method string, r web.Route, k crawled, own string) *webtest.Page {
+	t.Helper()
+	id := k.job
+	switch {
+	case strings.HasPrefix(r.Path, "/proposals/"):
+		id = k.proposal
+	case strings.HasPrefix(r.Path, "/jobs/import/"):
+		id = k.upload
+	}
+	fields := url.Values{"tenant": {own}, "token": {b.Token}}
+	for name, value := range map[string]map[string]string{
+		"/organizations/switch": {"tenant_id": k.tenant}, "/jobs/import": {"text": "title\nx\n"}, "/jobs/:id/triage": {"to": "skipped"}, "/proposals": {"job_id": k.job},
+		"/proposals/:id": {"version": "2", "letter": "planted"}, "/proposals/:id/restore": {"version": "2", "restore": "1"}, "/proposals/:id/move": {"version": "2", "to": "archived"},
+	}[r.Path] {
+		fields.Set(name, value)
+	}
+	body := ""
+	if method == http.MethodPost {
+		body = fields.Encode()
+	}
+	q, err := http.NewRequest(method, base+strings.ReplaceAll(strings.ReplaceAll(r.Path, ":id", id), "*", id), strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	q.Header.Set("Sec-Fetch-Site", "same-origin")
+	return b.Do(q)
+}
+
+// wordsIn are the organizations whose word stands anywhere in an answer.
+func wordsIn(p *webtest.Page) (found []string) {
+	var all strings.Builder
+	_ = p.Header.Write(&all) // into memory
+	all.WriteString(p.Body)
+	for name, word := range words {
+		if strings.Contains(strings.ToLower(all.String()), word) {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+func TestNoRouteByAnyMethodShowsAnybodyAWordOfAnotherOrganization(t *testing.T) {
+	t.Parallel()
+	s, who, known := crawl(t)
+	if b := who[ana]; len(wordsIn(b.Get("/jobs"))) != 1 || len(wordsIn(b.Get("/proposals/"+known["Acme"].proposal))) != 1 || len(wordsIn(b.Get("/organizations"))) != 1 {
+		t.Fatal("the owner does not see the word of their own organization: nothing would be found")
+	}
+	before := rowsOf(t, s.Database, known["Acme"].tenant)
+	missing := crawled{uuid.NewString(), "", uuid.NewString(), uuid.NewString(), uuid.NewString()}
+	requests := 0
+	for name, mine := range map[string]string{"anonymous": "", bea: "Beta", vera: "Acme", rita: "", sam: "Gamma"} {
+		b := who[name]
+		if name != "anonymous" {
+			b.Get("/organizations") // shows the message of the last write, and takes a token
+		}
+		b.NoRedirects()
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, "BREW"} {
+			for _, r := range inOrder(web.Routes()) {
+				if r.Path == "/organizations" && method == http.MethodPost {
+					continue // would make one: nothing of another is asked for
+				}
+				var answers []*webtest.Page
+				for _, k := range []crawled{missing, known["Acme"], known["Beta"]} {
+					for _, own := range []string{known["Acme"].tenant, known["Beta"].tenant, known[mine].tenant} {
+						requests++
+						p := attempt(t, b, s.URL, method, r, k, own)
+						for _, shown := range wordsIn(p) {
+							if shown != mine {
+								t.Errorf("%s, %s %s: %d shows a word of %s", name, method, r.Path, p.Status, shown)
+							}
+						}
+						if p.Status >= 500 {
+							t.Errorf("%s, %s %s: %d", name, method, r.Path, p.Status)
+						}
+						if own == known[mine].tenant {
+							answers = append(answers, p)
+						}
+					}
+				}
+				if name == bea { // Acme is foreign
+					if one, two := answers[0], answers[1]; r.Path != "/sign-out" && strings.Contains(r.Path, ":id") && (one.Status != two.Status || same(one.Body) != same(two.Body) || about(one) != about(two)) {
+						t.Errorf("%s %s: a missing id %d, a foreign one %d, or they differ:\n%s\n%s", method, r.Path, one.Status, two.Status, about(one), about(two))
+					}
+				}
+			}
+		}
+	}
+	if after := rowsOf(t, s.Database, known["Acme"].tenant); after != before {
+		t.Errorf("rows of Acme were changed:\n%s\n%s", before, after)
+	}
+	for line := range strings.Lines(s.Log.String()) {
+		for _, word := range words {
+			if strings.Contains(strings.ToLower(line), word) {
+				t.Errorf("the log has a word of an organization: %.300s", line)
+			}
+		}
+	}
+	if requests < 5000 {
+		t.Errorf("only %d requests", requests)
+	}
+	t.Logf("%d requests", requests)
+}
+
+// about are an answer's headers without what differs between any two: the length is that of the mask, compressed.
+func about(p *webtest.Page) string {
+	return regexp.MustCompile(`(?m)^(Content-Length|Set-Cookie): .*$`).ReplaceAllString(facts(p), "$1")
+}
+
+// inOrder puts what ends or moves a session last.
+func inOrder(all []web.Route) []web.Route {
+	last := func(r web.Route) int { return slices.Index([]string{"/organizations/switch", "/sign-out"}, r.Path) }
+	slices.SortStableFunc(all, func(a, b web.Route) int { return last(a) - last(b) })
+	return all
+}
+
+// rowsOf is a digest of a tenant's rows.
+func rowsOf(t *testing.T, d *dbtest.Database, tenant string) string {
+	t.Helper()
+	var b strings.Builder
+	conn, ctx := d.Connect(t, "postgres"), context.Background()
+	defer conn.Close(ctx)
+	for _, table := range []string{"users", "jobs", "imports", "import_rows", "proposals", "proposal_versions", "proposal_events", "analytics"} {
+		var sum string
+		if err := conn.QueryRow(ctx, fmt.Sprintf(`SELECT count(*) || ' ' || coalesce(md5(string_agg(t::text, '' ORDER BY t::text)), '') FROM %s t WHERE tenant_id = $1`, table), tenant).Scan(&sum); err != nil {
+			t.Fatalf("%s: %v", table, err)
+		}
+		fmt.Fprintln(&b, table, sum)
+	}
+	return b.String()
+}
