@@ -57,6 +57,12 @@ golden: ## accept what the views draw now as right
 .PHONY: bench
 bench: ## the page against the same page without tenancy, interleaved in one run
 	go test -run '^$$' -bench . -benchtime 1x -count 1 ./db/bench
+	go test -run '^$$' -bench Missing -benchtime 1x -count 1 ./web
+
+.PHONY: slow
+slow: ## a thousand slow clients beside a person who works
+	@./.ci/install slowhttptest
+	go test -run '^$$' -bench . -benchtime 1x -count 1 -timeout 15m ./web/slow
 
 .PHONY: fuzz
 fuzz: ## fuzz every parser, 20 seconds each

@@ -131,7 +131,7 @@ func TestARemovedPersonIsRefusedOnTheNextRequest(t *testing.T) {
 }
 
 // exec changes the database behind the app's back, as its superuser.
-func exec(t *testing.T, d *dbtest.Database, sql string, args ...any) {
+func exec(t testing.TB, d *dbtest.Database, sql string, args ...any) {
 	t.Helper()
 	if _, err := d.Connect(t, "postgres").Exec(context.Background(), sql, args...); err != nil {
 		t.Fatal(err)

@@ -35,7 +35,7 @@ func start(t testing.TB, tune ...func(*web.Options)) *webtest.Site {
 }
 
 // signIn opens a browser as a person, working in an organization.
-func signIn(t *testing.T, s *webtest.Site, person, organization string) *webtest.Browser {
+func signIn(t testing.TB, s *webtest.Site, person, organization string) *webtest.Browser {
 	t.Helper()
 	b := s.Browser(t)
 	b.SignIn(person)
@@ -45,7 +45,7 @@ func signIn(t *testing.T, s *webtest.Site, person, organization string) *webtest
 	return b
 }
 
-func switchTo(t *testing.T, b *webtest.Browser, organization string) *webtest.Page {
+func switchTo(t testing.TB, b *webtest.Browser, organization string) *webtest.Page {
 	t.Helper()
 	id := ""
 	page := b.Get("/organizations")
@@ -61,7 +61,7 @@ func switchTo(t *testing.T, b *webtest.Browser, organization string) *webtest.Pa
 }
 
 // importFixture imports a file through the pages and returns the page that says what was imported.
-func importFixture(t *testing.T, b *webtest.Browser, file string) *webtest.Page {
+func importFixture(t testing.TB, b *webtest.Browser, file string) *webtest.Page {
 	t.Helper()
 	content, err := os.ReadFile(file)
 	if err != nil {

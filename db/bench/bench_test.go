@@ -227,6 +227,7 @@ func fetch(address string, cookie *http.Cookie) func(context.Context) error {
 			return err
 		}
 		r.AddCookie(cookie)
+		r.Header.Set("Accept-Encoding", "identity") // the floor compresses nothing
 		response, err := client.Do(r)
 		if err != nil {
 			return err
