@@ -167,7 +167,7 @@ func TestNoRouteByAnyMethodShowsAnybodyAWordOfAnotherOrganization(t *testing.T) 
 				if r.Path == "/organizations" && method == http.MethodPost {
 					continue // would make one: nothing of another is asked for
 				}
-				var answers []*webtest.Page
+				answers := map[string]*webtest.Page{}
 				for _, k := range []crawled{missing, known["Acme"], known["Beta"]} {
 					for _, own := range []string{known["Acme"].tenant, known["Beta"].tenant, known[mine].tenant} {
 						requests++
@@ -181,12 +181,12 @@ func TestNoRouteByAnyMethodShowsAnybodyAWordOfAnotherOrganization(t *testing.T) 
 							t.Errorf("%s, %s %s: %d", name, method, r.Path, p.Status)
 						}
 						if own == known[mine].tenant {
-							answers = append(answers, p)
+							answers[k.word] = p
 						}
 					}
 				}
 				if name == bea { // Acme is foreign
-					if one, two := answers[0], answers[1]; r.Path != "/sign-out" && strings.Contains(r.Path, ":id") && (one.Status != two.Status || same(one.Body) != same(two.Body) || about(one) != about(two)) {
+					if one, two := answers[missing.word], answers[known["Acme"].word]; r.Path != "/sign-out" && strings.Contains(r.Path, ":id") && (one.Status != two.Status || same(one.Body) != same(two.Body) || about(one) != about(two)) {
 						t.Errorf("%s %s: a missing id %d, a foreign one %d, or they differ:\n%s\n%s", method, r.Path, one.Status, two.Status, about(one), about(two))
 					}
 				}
