@@ -28,7 +28,7 @@ func importOne(t *testing.T, n *dbtest.Tenant) uuid.UUID {
 		return err
 	})
 	n.Write(t, db.MemberRole, func(ctx context.Context, tx *db.Tx) error {
-		_, err := app.ConfirmImport(ctx, tx, id)
+		_, _, err := app.ConfirmImport(ctx, tx, id)
 		return err
 	})
 	rows := list(t, n)

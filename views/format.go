@@ -253,7 +253,24 @@ func accent(id uuid.UUID) string { return accents[int(id[15])%len(accents)] }
 
 // active tells whether anything is filtered beside the triage.
 func (f JobsFilter) active() bool {
-	return f.Query+f.Contract+f.MinPay+f.Country+f.Age != ""
+	f.Triage, f.Sort = "", ""
+	return f != JobsFilter{}
+}
+
+// further tells whether anything is filtered by what is folded away.
+func (f JobsFilter) further() bool {
+	return f.Experience+f.Skills+f.AnySkills+f.Rating+f.MinSpent+f.Verified+f.Proposals+f.Format+f.Assignee != ""
+}
+
+// unread is how many jobs are new in a saved search, as its button says it.
+func unread(s job.Search) string {
+	switch {
+	case s.Unread > 99:
+		return "99+"
+	case s.More:
+		return itoa(s.Unread) + "+"
+	}
+	return itoa(s.Unread)
 }
 
 // triageMoves are the states of triage that a person may choose from where a job is. Applied follows from sending a proposal.

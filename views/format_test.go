@@ -168,6 +168,7 @@ func TestFieldsAreNamedAsTheirFormNamesThem(t *testing.T) {
 func TestAnEventIsToldWithItsChangeWhereItIsOne(t *testing.T) {
 	t.Parallel()
 	said(t, eventName("job.triaged", map[string]any{"from": "new", "to": "skipped"}), "Triage: New → Skipped")
+	said(t, eventName("jobs.triaged", map[string]any{"to": "skipped"}), "Triage of many: Skipped")
 	said(t, eventName("jobs.imported", map[string]any{"to": 3}), "Imported")
 	said(t, eventName("job.other", nil), "job.other")
 }
@@ -176,7 +177,7 @@ func TestTheFilterStandsInTheAddress(t *testing.T) {
 	t.Parallel()
 	f := JobsFilter{Query: `a&b="c"`, Triage: "new", Contract: "hourly", MinPay: "45", Country: "Côte d’Ivoire", Age: "7"}
 	said(t, string(f.filterURL("skipped")), "/jobs?q=a%26b%3D%22c%22&triage=skipped&contract=hourly&pay=45&country=C%C3%B4te+d%E2%80%99Ivoire&age=7")
-	said(t, string(JobsFilter{}.filterURL("")), "/jobs")
+	said(t, string(JobsFilter{}.filterURL("")), "/jobs?triage=")
 	said(t, string(JobsFilter{}.filterURL("new")), "/jobs?triage=new")
 }
 

@@ -10,6 +10,7 @@ import (
 	"upwork-ai-agent/db/audit"
 	"upwork-ai-agent/db/control"
 	"upwork-ai-agent/db/job"
+	"upwork-ai-agent/db/member"
 	"upwork-ai-agent/db/proposal"
 )
 
@@ -46,24 +47,50 @@ type OrganizationsPage struct {
 	Errors Errors // name
 }
 
-// JobsFilter is the filter of the jobs list as it was typed: all of it stands in the address.
+// JobsFilter is the filter of the jobs list as it was typed: all of it stands in the address, under the names of Fields.
 type JobsFilter struct {
-	Query    string // q
-	Triage   string // triage
-	Contract string // contract
-	MinPay   string // pay, in US dollars
-	Country  string // country, a name or two letters
-	Age      string // age, in days: 1, 3, 7, 30
+	Query      string
+	Triage     string
+	Contract   string
+	MinPay     string // in US dollars
+	Country    string // a name or two letters
+	Age        string // in days
+	Experience string
+	Skills     string // with commas: all of them
+	AnySkills  string // with commas: one of them
+	Rating     string // in stars
+	MinSpent   string // in US dollars
+	Verified   string // anything: yes
+	Proposals  string // at most
+	Format     string // of the import
+	Assignee   string // a member's id, or nobody
+	Sort       string
+}
+
+// FilterField is one field of a JobsFilter by its name in the address.
+type FilterField struct {
+	Name  string
+	Value *string
+}
+
+// Fields are all fields of f, in the order of the address.
+func (f *JobsFilter) Fields() [16]FilterField {
+	return [...]FilterField{{"q", &f.Query}, {"triage", &f.Triage}, {"contract", &f.Contract}, {"pay", &f.MinPay}, {"country", &f.Country}, {"age", &f.Age},
+		{"experience", &f.Experience}, {"skills", &f.Skills}, {"any", &f.AnySkills}, {"rating", &f.Rating}, {"spent", &f.MinSpent}, {"verified", &f.Verified},
+		{"proposals", &f.Proposals}, {"from", &f.Format}, {"assignee", &f.Assignee}, {"sort", &f.Sort}}
 }
 
 // JobsPage is the jobs list.
 type JobsPage struct {
 	Shell
-	Filter JobsFilter
-	Errors Errors // pay, country
-	Rows   []job.Row
-	Next   string // address of the next page; empty on the last
-	First  string // address of the first page; empty on the first
+	Filter   JobsFilter
+	Errors   Errors // pay, spent, country
+	Rows     []job.Row
+	Next     string // address of the next page; empty on the last
+	First    string // address of the first page; empty on the first
+	Searches []job.Search
+	Formats  []string        // that jobs were imported from
+	Members  []member.Choice // whom a job can be assigned to
 }
 
 // JobPage is one job.
@@ -73,7 +100,8 @@ type JobPage struct {
 	Proposals []proposal.Row
 	Sightings []job.Sighting
 	Activity  []audit.Entry
-	CanWrite  bool // the member may triage and write proposals
+	Members   []member.Choice // whom the job can be assigned to
+	CanWrite  bool            // the member may triage and write proposals
 	Errors    Errors
 }
 

@@ -50,7 +50,11 @@ func jobRows(p *JobsPage) templ.Component {
 }
 
 func (m *markup) jobRow(r *job.Row, p *JobsPage) {
-	m.html(`<li class="row"><div class="main"><h2><a href="/jobs/`)
+	m.html(`<li class="row">`)
+	if p.canWrite() {
+		m.tick(r)
+	}
+	m.html(`<div class="main"><h2><a href="/jobs/`)
 	m.id(r.ID)
 	m.html(`">`)
 	m.text(r.Title)
@@ -62,10 +66,40 @@ func (m *markup) jobRow(r *job.Row, p *JobsPage) {
 	m.skills(r.Skills)
 	m.html(`</div><div class="side">`)
 	m.html(badges[r.Triage])
+	if r.Assignee != "" {
+		m.html(`<span class="assignee"><span class="hidden">Assigned to </span>`)
+		m.text(r.Assignee)
+		m.html(`</span>`)
+	}
 	if p.canWrite() && (r.Triage == job.New || r.Triage == job.Shortlisted) {
 		m.triageForm(r, p)
 	}
 	m.html(`</div></li>`)
+}
+
+// tick chooses a row for a change of many. It belongs to the form above the list.
+func (m *markup) tick(r *job.Row) {
+	m.html(`<div class="tick"><input type="checkbox" form="change" name="id" value="`)
+	m.id(r.ID)
+	m.html(`" id="tick-`)
+	m.id(r.ID)
+	m.html(`"><label class="hidden" for="tick-`)
+	m.id(r.ID)
+	m.html(`">Choose `)
+	m.text(r.Title)
+	m.html(`</label></div>`)
+}
+
+// rowIDs are the ids of the rows of a page, with spaces.
+func rowIDs(rows []job.Row) string {
+	m := make(markup, 0, 37*len(rows))
+	for i := range rows {
+		if i > 0 {
+			m = append(m, ' ')
+		}
+		m.id(rows[i].ID)
+	}
+	return string(m)
 }
 
 // jobFacts is the line that a person decides by.

@@ -7,6 +7,7 @@ import (
 	"github.com/a-h/templ"
 	"github.com/google/uuid"
 
+	"upwork-ai-agent/db/job"
 	"upwork-ai-agent/db/place"
 )
 
@@ -29,19 +30,35 @@ func upworkURL(s string) (templ.SafeURL, bool) {
 	return templ.SafeURL(u.String()), true
 }
 
-// filterURL is the jobs list with this filter, at another state of triage.
-func (f JobsFilter) filterURL(triage string) templ.SafeURL {
+// allJobs is the list without a filter, also for whoever lets it begin with a saved search.
+const allJobs = "/jobs?triage="
+
+// Address is the list's address with this filter, behind "?".
+func (f JobsFilter) Address() string {
 	b := make([]byte, 0, 128)
-	for _, field := range [...][2]string{{"q", f.Query}, {"triage", triage}, {"contract", f.Contract}, {"pay", f.MinPay}, {"country", f.Country}, {"age", f.Age}} {
-		if field[1] != "" {
-			b = append(append(append(append(b, '&'), field[0]...), '='), url.QueryEscape(field[1])...)
+	for _, field := range f.Fields() {
+		if *field.Value != "" {
+			b = append(append(append(append(b, '&'), field.Name...), '='), url.QueryEscape(*field.Value)...)
 		}
 	}
 	if len(b) == 0 {
-		return "/jobs"
+		return "triage="
 	}
-	return templ.SafeURL("/jobs?" + string(b[1:]))
+	return string(b[1:])
 }
+
+// filterURL is the jobs list with this filter, at another state of triage.
+func (f JobsFilter) filterURL(triage string) templ.SafeURL {
+	f.Triage = triage
+	return templ.SafeURL("/jobs?" + f.Address())
+}
+
+// SearchPath is the list with the filter of a saved search.
+func SearchPath(s job.Search) string { return "/jobs?" + s.Address }
+
+func undoURL(id uuid.UUID) templ.SafeURL { return templ.SafeURL("/jobs/undo/" + id.String()) }
+
+func searchURL(id uuid.UUID) templ.SafeURL { return templ.SafeURL("/jobs/searches/" + id.String()) }
 
 // periodURL is a page at a choice of its period picker.
 func periodURL(path, period string) templ.SafeURL {

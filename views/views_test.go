@@ -20,6 +20,7 @@ import (
 	"upwork-ai-agent/db/audit"
 	"upwork-ai-agent/db/control"
 	"upwork-ai-agent/db/job"
+	"upwork-ai-agent/db/member"
 	"upwork-ai-agent/db/proposal"
 	"upwork-ai-agent/views"
 )
@@ -95,12 +96,18 @@ func historyPage(newer, older int) views.HistoryPage {
 	return views.HistoryPage{Shell: shell("History"), Proposal: typing, Versions: all, New: newer, Old: older, CanWrite: true}
 }
 
+func members() []member.Choice {
+	return []member.Choice{{ID: one, Name: "Ana " + evil}, {ID: two, Name: "Ben"}}
+}
+
 func jobsPage() views.JobsPage {
 	p := posting()
 	row := job.Row{ID: work, Title: p.Title, Snippet: p.Description, Contract: p.Contract, HourlyMin: p.HourlyMin, HourlyMax: p.HourlyMax, Experience: p.Experience, Skills: p.Skills,
-		ProposalsMin: p.ProposalsMin, ProposalsMax: p.ProposalsMax, Country: "CA", PaymentVerified: ptr(false), Spent: p.Spent, SpentFloor: true, PostedAt: p.PostedAt, Triage: job.New}
+		ProposalsMin: p.ProposalsMin, ProposalsMax: p.ProposalsMax, Country: "CA", PaymentVerified: ptr(false), Spent: p.Spent, SpentFloor: true, PostedAt: p.PostedAt, Triage: job.New, Assignee: "Ben " + evil}
 	bare := job.Row{ID: two, Title: "Nothing known", PostedAt: now.AddDate(0, -3, 0), Triage: job.Archived}
 	return views.JobsPage{Shell: shell("Jobs"), Filter: views.JobsFilter{Query: evil, Triage: "new", Contract: "hourly", MinPay: evil, Country: evil, Age: "7"},
+		Searches: []job.Search{{ID: one, Name: "Go " + evil, Address: "q=go", Unread: 100, Default: true}, {ID: two, Name: "Rust", Address: "q=rust", Unread: 7, More: true}},
+		Formats:  []string{evil}, Members: members(),
 		Errors: views.Errors{"pay": evil, "country": evil}, Rows: []job.Row{row, bare}, Next: "/jobs?before=1." + one.String(), First: "/jobs?q=" + evil}
 }
 
@@ -111,6 +118,10 @@ func pages() map[string]templ.Component {
 	previewed := imported
 	previewed.State, previewed.ImportedAt, previewed.FileName = "previewed", nil, ""
 	rows := []job.ImportRow{{Position: 1, Outcome: job.RowNew, Title: evil, JobID: &one}, {Position: 2, Outcome: job.RowFailed, Title: evil, Reason: evil}, {Position: 3, Outcome: job.RowSame, Title: "x"}}
+	imported.Undo = &two
+	undone := imported
+	undone.Undo, undone.UndoneAt = nil, &now
+	gone := []job.ImportRow{{Position: 1, Outcome: job.RowNew, Title: evil, Undone: "removed"}, {Position: 2, Outcome: job.RowUpdated, Title: evil, Undone: "restored", JobID: &one}, {Position: 3, Outcome: job.RowNew, Title: "x", Undone: "kept", JobID: &two}}
 	kept := []views.KeptField{{Name: "letter" + evil, Value: evil}}
 	hostile := aJob()
 	hostile.URL, hostile.Triage = "javascript:alert(1)", job.New
@@ -119,11 +130,12 @@ func pages() map[string]templ.Component {
 		"organizations-none":  views.Organizations(views.OrganizationsPage{Shell: views.Shell{Title: "Organizations", PersonName: "Nina", Token: "token" + evil, Now: now}}),
 		"jobs":                views.Jobs(jobsPage()),
 		"jobs-none":           views.Jobs(views.JobsPage{Shell: empty}),
-		"job":                 views.Job(views.JobPage{Shell: shell("Job"), Job: aJob(), CanWrite: true, Proposals: []proposal.Row{aProposal(proposal.Draft)}, Sightings: []job.Sighting{{Format: evil, Source: evil, Outcome: job.RowNew, At: now}}, Activity: []audit.Entry{{Event: "job.triaged", Actor: evil, Detail: map[string]any{"from": "new", "to": "skipped"}, CreatedAt: now}}}),
+		"job":                 views.Job(views.JobPage{Shell: shell("Job"), Job: aJob(), CanWrite: true, Members: members(), Proposals: []proposal.Row{aProposal(proposal.Draft)}, Sightings: []job.Sighting{{Format: evil, Source: evil, Outcome: job.RowNew, At: now}}, Activity: []audit.Entry{{Event: "job.triaged", Actor: evil, Detail: map[string]any{"from": "new", "to": "skipped"}, CreatedAt: now}}}),
 		"job-viewer":          views.Job(views.JobPage{Shell: shell("Job"), Job: hostile}),
 		"import":              views.Import(views.ImportPage{Shell: shell("Import"), Text: evil, Errors: views.Errors{"text": evil, "file": evil}, Recent: []job.Import{imported, previewed}, CanWrite: true}),
 		"import-preview":      views.ImportResult(views.ImportResultPage{Shell: shell("Preview"), Import: previewed, Rows: rows, CanWrite: true}),
-		"import-result":       views.ImportResult(views.ImportResultPage{Shell: shell("Result"), Import: imported, Rows: rows}),
+		"import-result":       views.ImportResult(views.ImportResultPage{Shell: shell("Result"), Import: imported, Rows: rows, CanWrite: true}),
+		"import-undone":       views.ImportResult(views.ImportResultPage{Shell: shell("Result"), Import: undone, Rows: gone, CanWrite: true}),
 		"proposals":           views.Proposals(views.ProposalsPage{Shell: shell("Proposals"), Status: "draft", Mine: true, Rows: []proposal.Row{aProposal(proposal.Draft), aProposal(proposal.Hired)}, Next: "/proposals?before=x", First: "/proposals"}),
 		"proposals-none":      views.Proposals(views.ProposalsPage{Shell: empty}),
 		"editor-draft":        views.Editor(editor(proposal.Draft, views.Errors{"": evil, "letter": evil, "answer-0": evil, "bid": evil, "bid_amount": evil})),
@@ -140,7 +152,26 @@ func pages() map[string]templ.Component {
 		"signed-out":          views.SignedOut(views.Shell{Title: "Signed out"}),
 	}
 	maps.Copy(drawn, guarded())
+	maps.Copy(drawn, audits())
 	return drawn
+}
+
+// audits are the pages of the audit.
+func audits() map[string]templ.Component {
+	organization := shell("Audit")
+	organization.Section = "organization"
+	p := views.AuditPage{Shell: organization, Filter: views.AuditFilter{Person: two.String(), Event: "job.triaged", Entity: "job", From: evil, Until: "2026-05-03"},
+		Errors: views.Errors{"from": evil}, Members: members(), Next: "/organization/audit?before=1." + one.String(), First: "/organization/audit",
+		Rows: []audit.Entry{
+			{ID: one, Event: "job.triaged", Actor: "Ana " + evil, Entity: "job", EntityID: &work, RequestID: evil, Detail: map[string]any{"from": "new", "to": "skipped", "title": evil}, CreatedAt: now.Add(-time.Hour)},
+			{ID: two, Event: "jobs.triaged", Actor: "Ben", Entity: "job", Detail: map[string]any{"to": "archived", "count": 1200.}, CreatedAt: now.Add(-2 * time.Hour)},
+			{ID: one, Event: audit.Attempted, Entity: "proposal", EntityID: &two, Detail: map[string]any{"kind": "foreign_id", "count": 3.}, CreatedAt: now.Add(-3 * time.Hour)},
+			{ID: two, Event: "import.undone", Entity: "import", EntityID: &one, Detail: map[string]any{"removed": 2., "kept": 1., "restored": 0.}, CreatedAt: now.Add(-4 * time.Hour)},
+			{ID: two, Event: evil, Entity: evil, EntityID: &two, CreatedAt: now},
+		}}
+	none, noMatch := views.AuditPage{Shell: organization}, p
+	noMatch.Rows, noMatch.Errors, noMatch.First = nil, nil, ""
+	return map[string]templ.Component{"audit": views.Audit(p), "audit-none": views.Audit(none), "audit-no-match": views.Audit(noMatch)}
 }
 
 func draw(t testing.TB, c templ.Component) []byte {

@@ -28,13 +28,25 @@ var (
 	originNotes = map[string]string{"restore": ", restored", "merge": ", merged from two texts", "typing": ", being typed"}
 	roleNames   = map[db.Role]string{db.Owner: "Owner", db.Admin: "Admin", db.Manager: "Manager", db.MemberRole: "Member", db.Viewer: "Viewer"}
 	stateNames  = map[place.State]string{place.Active: "", place.Copying: "", place.ReadOnly: "read only", place.Suspended: "suspended", place.Incoming: "not open yet", place.Moved: "moved", place.Erasing: "being erased"}
-	eventNames  = map[string]string{"job.triaged": "Triage", "jobs.imported": "Imported"}
-	fieldNames  = map[string]string{"letter": "Cover letter", "bid": "Bid", "bid_amount": "Amount in US dollars", "reason": "Why it is skipped", "note": "Note", "loss_reason": "Why it was lost",
+	eventNames  = map[string]string{"job.triaged": "Triage", "jobs.triaged": "Triage of many", "job.assigned": "Assigned", "jobs.assigned": "Assigned, many", "jobs.undone": "Undone",
+		"jobs.imported": "Imported", "import.previewed": "Import previewed", "import.undone": "Import undone", "search.saved": "Search saved", "search.opened": "Search opened",
+		"search.renamed": "Search renamed", "search.deleted": "Search deleted", "search.default": "Search to begin with", "member.joined": "Member joined", "member.removed": "Member removed",
+		"isolation.attempt": "Attempt to reach data", "alerts.seen": "Alerts seen", "jobs.loaded": "Jobs loaded"}
+	fieldNames = map[string]string{"letter": "Cover letter", "bid": "Bid", "bid_amount": "Amount in US dollars", "reason": "Why it is skipped", "note": "Note", "loss_reason": "Why it was lost",
 		"contract_value": "Contract value in US dollars", "text": "Content to import", "name": "Name"}
 )
 
 // ages are the choices of the age filter, in days.
 var ages = []struct{ Value, Name string }{{"1", "24 hours"}, {"3", "3 days"}, {"7", "7 days"}, {"14", "14 days"}, {"30", "30 days"}}
+
+// sorts are the orders of the jobs list.
+var sorts = []struct{ Value, Name string }{{"", "Newest first"}, {"pay", "Best pay first"}, {"quiet", "Fewest proposals first"}}
+
+// counts are the choices of how many proposals a job has at most.
+var counts = []struct{ Value, Name string }{{"5", "up to 5"}, {"10", "up to 10"}, {"15", "up to 15"}, {"20", "up to 20"}, {"50", "up to 50"}}
+
+// stars are the choices of how a client is rated at least.
+var stars = []struct{ Value, Name string }{{"3", "3 stars"}, {"4", "4 stars"}, {"4.5", "4.5 stars"}, {"4.8", "4.8 stars"}}
 
 // StatusName is what a status is called.
 func StatusName(s proposal.Status) string { return statusNames[s] }
@@ -96,6 +108,9 @@ func eventName(event string, detail map[string]any) string {
 	to, _ := detail["to"].(string)
 	if to == "" {
 		return name
+	}
+	if from == "" {
+		return name + ": " + triageNames[job.Triage(to)]
 	}
 	return name + ": " + triageNames[job.Triage(from)] + " → " + triageNames[job.Triage(to)]
 }

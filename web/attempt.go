@@ -16,6 +16,8 @@ import (
 // entities says what an :id of the address is, by the beginning of the route. The first that fits counts.
 var entities = []struct{ route, entity string }{
 	{"/jobs/import/:id", control.EntityImport},
+	{"/jobs/undo/:id", control.EntityUndo},
+	{"/jobs/searches/:id", control.EntitySearch},
 	{"/jobs/:id", control.EntityJob},
 	{"/proposals/:id", control.EntityProposal},
 }
@@ -26,6 +28,7 @@ var fields = map[string]struct {
 	entity string
 }{
 	"job_id":    {control.ForeignID, control.EntityJob},
+	"id":        {control.ForeignID, control.EntityJob},
 	"tenant_id": {control.Switching, control.EntityOrganization},
 }
 

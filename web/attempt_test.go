@@ -43,7 +43,7 @@ func treasureOf(t *testing.T, s *webtest.Site) treasure {
 	proposal := b.Submit(page, `form[action="/proposals"]`, nil).URL.Path
 	imported := b.Get("/jobs/import").Find(`a[href^="/jobs/import/"]`).First().AttrOr("href", "")
 	last := func(path string) string { return path[strings.LastIndex(path, "/")+1:] }
-	return treasure{map[string]string{"/jobs/import/": last(imported), "/jobs/": last(job), "/proposals/": last(proposal)}, activeIn(page)}
+	return treasure{map[string]string{"/jobs/undo/": undoable(t, b), "/jobs/searches/": kept(t, b), "/jobs/import/": last(imported), "/jobs/": last(job), "/proposals/": last(proposal)}, activeIn(page)}
 }
 
 func activeIn(p *webtest.Page) string { return p.Find(`.switcher [aria-current]`).AttrOr("value", "") }
@@ -69,6 +69,7 @@ const nobodys = "01890000-0000-7000-8000-000000000000"
 
 // sends are the forms of the routes that name an id: FOREIGN is the id of another organization's row.
 var sends = map[string]url.Values{
+	"/jobs/:id/assign": {}, "/jobs/undo/:id": {}, "/jobs/searches/:id": {"do": {"default"}}, "/jobs/change": {"which": {"ticked"}, "do": {"archived"}, "id": {"FOREIGN"}},
 	"/jobs/import/:id": {}, "/jobs/:id/triage": {"to": {"skipped"}}, "/proposals/:id": {"version": {"1"}, "letter": {"x"}},
 	"/proposals/:id/restore": {"version": {"1"}, "restore": {"1"}}, "/proposals/:id/move": {"to": {"archived"}, "version": {"1"}},
 	"/proposals/:id/autosave": {"version": {"1"}, "letter": {"x"}}, "/proposals/:id/here": {},
@@ -76,7 +77,7 @@ var sends = map[string]url.Values{
 }
 
 // others are the routes that change something and name no id.
-var others = []string{"/sign-out", "/organizations", "/jobs/import", "/organization/isolation/seen"}
+var others = []string{"/sign-out", "/organizations", "/jobs/import", "/jobs/searches", "/organization/isolation/seen"}
 
 func TestEveryRouteWithAnIDNoticesATryAtAnotherOrganizationAndAnswersItLikeNothing(t *testing.T) {
 	t.Parallel()
@@ -127,6 +128,10 @@ func (x treasure) of(path string) (id, entry string) {
 		return x.ids["/jobs/"], "Acme foreign_id job 1"
 	case strings.HasPrefix(path, "/jobs/import/"):
 		return x.ids["/jobs/import/"], "Acme foreign_id import 1"
+	case strings.HasPrefix(path, "/jobs/undo/"):
+		return x.ids["/jobs/undo/"], "Acme foreign_id undo 1"
+	case strings.HasPrefix(path, "/jobs/searches/"):
+		return x.ids["/jobs/searches/"], "Acme foreign_id search 1"
 	case strings.HasPrefix(path, "/proposals/"):
 		return x.ids["/proposals/"], "Acme foreign_id proposal 1"
 	}

@@ -73,6 +73,10 @@ func (g *target) fields(r web.Route) url.Values {
 		"/proposals/:id/autosave": {"version": {"1"}, "letter": {"x"}, "answer-0": {"x"}, "bid": {"hourly"}, "bid_amount": {"65"}},
 		"/proposals/:id/restore":  {"version": {"1"}, "restore": {"1"}},
 		"/proposals/:id/move":     {"version": {"1"}, "to": {"archived"}, "note": {"x"}, "loss_reason": {"x"}, "contract_value": {"1"}},
+		"/jobs/:id/assign":        {"assignee": {""}},
+		"/jobs/change":            {"which": {"ticked"}, "do": {"archived"}, "id": {strings.TrimPrefix(g.job, "/jobs/")}, "page": {""}, "address": {"q=x"}, "assignee": {""}, "return_to": {"/jobs"}},
+		"/jobs/searches":          {"name": {"x"}, "address": {"q=x"}},
+		"/jobs/searches/:id":      {"do": {"rename"}, "name": {"x"}},
 	}[r.Path]
 	all := url.Values{"tenant": {g.tenant}, "token": {g.Token}}
 	maps.Copy(all, f)
@@ -139,7 +143,7 @@ func TestBadValuesInAnyFieldOfAnyFormAreRefusedAndStoreNothing(t *testing.T) {
 	choices := map[string]string{"unknown": "paid", "upper case": "SKIPPED", "SQL": "'; DROP TABLE jobs; --", "long": strings.Repeat("y", 5000)}
 	kinds := map[string]map[string]string{
 		"version": numbers, "restore": numbers, "bid_amount": numbers, "contract_value": numbers,
-		"tenant": ids, "token": ids, "tenant_id": ids, "job_id": ids, "to": choices, "bid": choices, "origin": choices, "take-letter": choices,
+		"tenant": ids, "token": ids, "tenant_id": ids, "job_id": ids, "id": ids, "do": choices, "which": choices, "to": choices, "bid": choices, "origin": choices, "take-letter": choices,
 		"letter": {"1 MB": strings.Repeat("é", 1<<19)}, "answer-0": {"1 MB": strings.Repeat("y", 1<<20)}, "reason": {"1 MB": strings.Repeat("z", 1<<20)},
 		"note": {"1 MB": strings.Repeat("n", 1<<20)}, "loss_reason": {"1 MB": strings.Repeat("l", 1<<20)},
 		"name": {"1 MB": strings.Repeat("o", 1<<20), "empty": "", "blank": " \t "}, "text": {"1 MB": strings.Repeat("title ", 1<<18), "empty": ""},
@@ -292,7 +296,7 @@ func TestBadAddressesOfAnyRouteAreAnsweredAndStoreNothing(t *testing.T) {
 	g := newTarget(t)
 	ids := []string{"x", "%00", "%ff", "%2e%2e%2f%2e%2e", "..;", "' OR 1=1 --", "null", "0", "-1", "99999999999999999999", strings.Repeat("7", 4000), "{01890000-0000-7000-8000-000000000000}", "%F0%9F%92%A9", "%"}
 	values := []string{"%00", "%ff", "", "-1", "99999999999999999999", "1e999", "NaN", "x", "%27%20OR%201%3D1%20--", "%25", "\u202e", "9223372036854775807.01890000-0000-7000-8000-000000000000", "0.x", strings.Repeat("a", 8000), strings.Repeat("(", 500), "%22", "%27", "!!!%26%7C", "2026-02-31", "%zz"}
-	names := []string{"q", "triage", "contract", "pay", "country", "age", "before", "status", "mine", "return_to", "state", "sort", "days", "since", "page", "%00", "%ff", ""}
+	names := []string{"q", "triage", "contract", "pay", "country", "age", "before", "status", "mine", "return_to", "state", "sort", "days", "since", "page", "experience", "skills", "any", "rating", "spent", "verified", "proposals", "from", "assignee", "%00", "%ff", ""}
 	g.unstored(t, func() {
 		for _, r := range web.Routes() {
 			if strings.Contains(r.Path, ":") || strings.Contains(r.Path, "*") {

@@ -156,17 +156,17 @@ func printable(s string) string {
 }
 
 // only refuses a field that the form does not have, and one that comes twice. Names that end with * stand for all that
-// begin so.
+// begin so, and one that ends with + may come any number of times.
 func (f form) only(names ...string) error {
 	for _, have := range f.names() {
 		known := slices.ContainsFunc(append(names, "tenant", "token"), func(n string) bool {
 			prefix, open := strings.CutSuffix(n, "*")
-			return have == n || open && strings.HasPrefix(have, prefix)
+			return have == strings.TrimSuffix(n, "+") || open && strings.HasPrefix(have, prefix)
 		})
 		switch {
 		case !known:
 			return misfit{have, "does not belong to this form"}
-		case len(f.values[have]) > 1:
+		case len(f.values[have]) > 1 && !slices.Contains(names, have+"+"):
 			return misfit{have, "came more than once"}
 		}
 	}

@@ -32,6 +32,7 @@ func changes(t *testing.T, s *webtest.Site, b *webtest.Browser) []change {
 	saved := b.Submit(editor, editorForm, url.Values{"letter": {"MERIDIAN"}})
 	preview := b.Submit(b.Get("/jobs/import"), `form[action="/jobs/import"]`, url.Values{"text": {"title,url\nAnother,https://www.upwork.com/jobs/~022050861570460031848\n"}})
 	alarm(t, s, "Acme")
+	undo, search := undoable(t, b), kept(t, b)
 	tenant := preview.Find(`form[action="/sign-out"] input[name=tenant]`).AttrOr("value", "")
 	beta := ""
 	for _, button := range preview.Find(".switcher button").EachIter() {
@@ -43,7 +44,12 @@ func changes(t *testing.T, s *webtest.Site, b *webtest.Browser) []change {
 	all := []change{
 		{"/jobs/import", "/jobs/import", url.Values{"text": {"title,url\nOne more,https://www.upwork.com/jobs/~022050861570460031849\n"}}},
 		{"/jobs/import/:id", preview.URL.Path, url.Values{}},
+		{"/jobs/undo/:id", "/jobs/undo/" + undo, url.Values{}},
 		{"/jobs/:id/triage", job + "/triage", url.Values{"to": {"skipped"}, "reason": {"small"}}},
+		{"/jobs/:id/assign", job + "/assign", url.Values{"assignee": {memberOf(b.Get("/jobs"))}}},
+		{"/jobs/change", "/jobs/change", url.Values{"which": {"ticked"}, "do": {"skipped"}, "id": {strings.TrimPrefix(other, "/jobs/")}}},
+		{"/jobs/searches", "/jobs/searches", url.Values{"name": {"Go"}, "address": {"q=go"}}},
+		{"/jobs/searches/:id", "/jobs/searches/" + search, url.Values{"do": {"default"}}},
 		{"/proposals", "/proposals", url.Values{"job_id": {strings.TrimPrefix(other, "/jobs/")}}},
 		{"/proposals/:id", saved.URL.Path, url.Values{"version": {version}, "letter": {"PLANTED"}}},
 		{"/proposals/:id/autosave", saved.URL.Path + "/autosave", url.Values{"version": {"3"}, "letter": {"PLANTED AGAIN"}}},

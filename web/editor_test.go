@@ -13,7 +13,7 @@ import (
 // autosave sends the editor's form as the page's script would, and returns the page that the answer leads to.
 func autosave(t *testing.T, b *webtest.Browser, editor *webtest.Page, version string, fields url.Values) *webtest.Page {
 	t.Helper()
-	all := url.Values{"tenant": {editor.Find(editorForm + " input[name=tenant]").AttrOr("value", "")}, "version": {version}}
+	all := url.Values{"tenant": {editor.Find(editorForm+" input[name=tenant]").AttrOr("value", "")}, "version": {version}}
 	for name, value := range fields {
 		all[name] = value
 	}

@@ -59,7 +59,7 @@ func (h *handlers) previewImport(c echo.Context, tx *db.Tx) (string, error) {
 
 func (h *handlers) importResult(c echo.Context, v *db.View) (templ.Component, error) {
 	p := views.ImportResultPage{}
-	job.GetImport(v, pathID(c), &p.Import, &p.Rows)
+	job.GetImport(v, pathID(c), signedIn(c).session.ClerkUser, &p.Import, &p.Rows)
 	if err := v.Load(); err != nil {
 		return nil, err
 	}
@@ -73,11 +73,11 @@ func (h *handlers) confirmImport(c echo.Context, tx *db.Tx) (string, error) {
 	if err := r.form.only(); err != nil {
 		return "", err
 	}
-	done, err := app.ConfirmImport(c.Request().Context(), tx, pathID(c))
+	done, undo, err := app.ConfirmImport(c.Request().Context(), tx, pathID(c))
 	if err != nil {
 		return "", err
 	}
-	r.say(imported(done))
+	r.offerUndo(imported(done), undoPath(undo))
 	return "/jobs/import/" + pathID(c).String(), nil
 }
 

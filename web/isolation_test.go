@@ -135,8 +135,8 @@ func TestAnOwnerSeesWhatWasTriedAndCountedInTheirOrganizationOnly(t *testing.T) 
 	if got := strings.Join(row.Find("td").Map(func(_ int, c *goquery.Selection) string { return strings.Join(strings.Fields(c.Text()), " ") }), "|"); got != "jobs merge|4,321|50|3|4 µs" {
 		t.Errorf("the count is %q", got)
 	}
-	if week.Find(".tabs [aria-current]").Text() != "7 days" || week.Find("svg[role=img] title").Length() < 2 {
-		t.Errorf("the week is %q", week.Find(".tabs [aria-current]").Text())
+	if week.Find("nav[aria-label=Period] [aria-current]").Text() != "7 days" || week.Find("svg[role=img] title").Length() < 2 {
+		t.Errorf("the week is %q", week.Find("nav[aria-label=Period] [aria-current]").Text())
 	}
 	if p := other.Get("/organization/isolation"); strings.Contains(p.Body, "4,321") || p.Find("#attempts ~ table").Length() != 0 {
 		t.Error("another organization sees it")

@@ -1,10 +1,11 @@
 package web
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
-	"time"
+	"strings"
 
 	"github.com/a-h/templ"
 	"github.com/google/uuid"
@@ -15,56 +16,73 @@ import (
 	"upwork-ai-agent/db"
 	"upwork-ai-agent/db/audit"
 	"upwork-ai-agent/db/job"
+	"upwork-ai-agent/db/member"
 	"upwork-ai-agent/db/proposal"
 	"upwork-ai-agent/views"
 )
 
 // jobs is the hot page: one pipeline, fifty rows.
 func (h *handlers) jobs(c echo.Context, v *db.View) (templ.Component, error) {
-	query := c.QueryParams()
-	typed := views.JobsFilter{
-		Query: searchText(query.Get("q")), Triage: query.Get("triage"), Contract: query.Get("contract"),
-		MinPay: searchText(query.Get("pay")), Country: searchText(query.Get("country")), Age: query.Get("age"),
-	}
-	filter, problems := jobFilter(typed, time.Now())
+	r, query := signedIn(c), c.QueryParams()
+	p := views.JobsPage{Filter: typedFilter(query)}
+	filter, problems := jobFilter(p.Filter)
+	p.Errors = problems
 	if before := query.Get("before"); before != "" {
 		cursor, err := job.ParseCursor(before)
-		if err != nil {
+		if err != nil || cursor.Key < 0 && filter.Sort != job.BestPay {
 			return nil, db.ErrNotFound
 		}
 		filter.Before = &cursor
 	}
-	p := views.JobsPage{Filter: typed, Errors: problems}
 	job.List(v, filter, &p.Rows)
+	job.Searches(v, r.session.ClerkUser, &p.Searches)
+	job.Formats(v, &p.Formats)
+	member.Choices(v, &p.Members)
 	if err := v.Load(); err != nil {
 		return nil, err
 	}
+	if to, ok := opening(c.Request(), p.Searches); ok {
+		return nil, elsewhere{to}
+	}
 	if len(p.Rows) > job.PageSize {
 		p.Rows = p.Rows[:job.PageSize]
-		last := p.Rows[job.PageSize-1]
-		p.Next = withParam(c.Request().URL, "before", job.Cursor{PostedAt: last.PostedAt, ID: last.ID}.String())
+		p.Next = withParam(c.Request().URL, "before", filter.Sort.Place(&p.Rows[job.PageSize-1]).String())
 	}
 	if filter.Before != nil {
 		p.First = withParam(c.Request().URL, "before", "")
 	}
-	p.Shell = signedIn(c).shell("Jobs", "jobs", v.Member().Role)
+	p.Shell = r.shell("Jobs", "jobs", v.Member().Role)
 	return views.Jobs(p), nil
 }
 
+// opening is where the bare address of the list leads somebody who has chosen a search to begin with.
+func opening(r *http.Request, searches []job.Search) (string, bool) {
+	if r.URL.RawQuery != "" {
+		return "", false
+	}
+	for _, s := range searches {
+		if s.Default {
+			return views.SearchPath(s), true
+		}
+	}
+	return "", false
+}
+
+// typedFilter is the filter as it stands in an address. Every text is cut to what a person would type.
+func typedFilter(q url.Values) views.JobsFilter {
+	var t views.JobsFilter
+	for _, f := range t.Fields() {
+		*f.Value = searchText(q.Get(f.Name))
+	}
+	return t
+}
+
 // jobFilter reads what stands in the address. What cannot be read is said beside its field and filters nothing.
-func jobFilter(t views.JobsFilter, now time.Time) (job.Filter, views.Errors) {
-	f, problems := job.Filter{Query: t.Query}, views.Errors{}
-	if slices.Contains(job.Triages, job.Triage(t.Triage)) {
-		f.Triage = job.Triage(t.Triage)
-	}
-	if c := job.Contract(t.Contract); c == job.Hourly || c == job.Fixed {
-		f.Contract = c
-	}
-	pay, err := cents(t.MinPay)
-	if err != nil {
-		problems["pay"] = "Give an amount in dollars, like 45 or 1,250.50."
-	}
-	f.MinPay = pay
+func jobFilter(t views.JobsFilter) (job.Filter, views.Errors) {
+	f, problems := job.Filter{Query: t.Query, Format: t.Format, Verified: t.Verified != ""}, views.Errors{}
+	f.Triage, f.Contract, f.Experience, f.Sort = oneOf(t.Triage, job.Triages...), oneOf(t.Contract, job.Hourly, job.Fixed),
+		oneOf(t.Experience, job.Entry, job.Intermediate, job.Expert), oneOf(t.Sort, job.BestPay, job.Quiet)
+	f.MinPay, f.MinSpent = dollars(t.MinPay, "pay", problems), dollars(t.MinSpent, "spent", problems)
 	if t.Country != "" {
 		code, ok := upwork.Country(t.Country)
 		if !ok {
@@ -72,11 +90,51 @@ func jobFilter(t views.JobsFilter, now time.Time) (job.Filter, views.Errors) {
 		}
 		f.Country = code
 	}
-	if days, err := strconv.Atoi(t.Age); err == nil && days > 0 && days <= 3650 {
-		// To the minute, so that a page and its reload ask the same.
-		f.Since = now.Truncate(time.Minute).AddDate(0, 0, -days)
+	f.Days, f.MaxProposals = upTo(t.Age, 3650), upTo(t.Proposals, 10_000)
+	if stars, err := strconv.ParseFloat(t.Rating, 64); err == nil && stars > 0 && stars <= 5 {
+		f.MinRating = int(stars*100 + .5)
 	}
+	f.AllSkills, f.AnySkills = skills(t.Skills), skills(t.AnySkills)
+	if id, err := uuid.Parse(t.Assignee); err == nil {
+		f.Assignee = &id
+	}
+	f.Unassigned = t.Assignee == "nobody"
 	return f, problems
+}
+
+// oneOf is s as one of the given values, or none of them.
+func oneOf[T ~string](s string, all ...T) (none T) {
+	if slices.Contains(all, T(s)) {
+		return T(s)
+	}
+	return none
+}
+
+// dollars is an amount in US cents, or a problem.
+func dollars(s, name string, problems views.Errors) *int64 {
+	amount, err := cents(s)
+	if err != nil {
+		problems[name] = "Give an amount in dollars, like 45 or 1,250.50."
+	}
+	return amount
+}
+
+// upTo is a whole number from 1 to most; 0 for anything else.
+func upTo(s string, most int) int {
+	if n, err := strconv.Atoi(s); err == nil && n > 0 && n <= most {
+		return n
+	}
+	return 0
+}
+
+// skills are what a person has listed with commas.
+func skills(s string) (all []string) {
+	for name := range strings.SplitSeq(s, ",") {
+		if name = strings.ToLower(strings.TrimSpace(name)); name != "" && len(all) < 20 {
+			all = append(all, name)
+		}
+	}
+	return all
 }
 
 // withParam is u's path and query with one parameter set, or taken away when value is empty.
@@ -102,6 +160,7 @@ func jobPage(c echo.Context, v *db.View, id uuid.UUID, problems views.Errors) (t
 	proposal.List(v, proposal.Filter{Job: &id}, "", &p.Proposals)
 	job.Sightings(v, id, &p.Sightings)
 	audit.Of(v, "job", id, &p.Activity)
+	member.Choices(v, &p.Members)
 	if err := v.Load(); err != nil {
 		return nil, err
 	}
@@ -131,11 +190,11 @@ func (h *handlers) triageJob(c echo.Context, tx *db.Tx) (string, error) {
 			return jobPage(c, v, pathID(c), views.Errors{"reason": "Keep the reason under 500 characters. You wrote: " + reason})
 		})
 	}
-	j, err := app.TriageJob(c.Request().Context(), tx, pathID(c), to, reason)
+	j, undo, err := app.TriageJob(c.Request().Context(), tx, pathID(c), to, reason)
 	if err != nil {
 		return "", err
 	}
-	r.say("“" + j.Title + "” " + triaged[to] + ".")
+	r.offerUndo("“"+j.Title+"” "+triaged[to]+".", undoPath(undo))
 	if back, ok := localPath(r.form.get("return_to")); ok {
 		return back, nil
 	}

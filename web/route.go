@@ -74,6 +74,11 @@ func (h *handlers) routes() []route {
 		{http.MethodPost, "/jobs/import/:id", tenantAction(db.MemberRole, h.confirmImport)},
 		{http.MethodGet, "/jobs/:id", tenantPage(db.Viewer, h.job)},
 		{http.MethodPost, "/jobs/:id/triage", tenantAction(db.MemberRole, h.triageJob)},
+		{http.MethodPost, "/jobs/:id/assign", tenantAction(db.MemberRole, h.assignJob)},
+		{http.MethodPost, "/jobs/change", tenantAction(db.MemberRole, h.changeJobs)},
+		{http.MethodPost, "/jobs/undo/:id", tenantAction(db.MemberRole, h.undoJobs)},
+		{http.MethodPost, "/jobs/searches", tenantAction(db.MemberRole, h.saveSearch)},
+		{http.MethodPost, "/jobs/searches/:id", tenantAction(db.MemberRole, h.changeSearch)},
 
 		{http.MethodGet, "/proposals", tenantPage(db.Viewer, h.proposals)},
 		{http.MethodPost, "/proposals", tenantAction(db.MemberRole, h.startProposal)},
@@ -86,6 +91,8 @@ func (h *handlers) routes() []route {
 		{http.MethodPost, "/proposals/:id/restore", tenantAction(db.MemberRole, h.restoreProposal)},
 		{http.MethodPost, "/proposals/:id/move", tenantAction(db.MemberRole, h.moveProposal)},
 
+		{http.MethodGet, "/organization/audit", tenantPage(db.Admin, h.audit)},
+		{http.MethodGet, "/organization/audit/export.csv", tenantExport(db.Admin, h.exportAudit)},
 		{http.MethodGet, "/organization/isolation", tenantPage(db.Admin, h.isolation)},
 		{http.MethodPost, "/organization/isolation/seen", tenantAction(db.Admin, h.seeAlerts)},
 		{http.MethodGet, "/organization/isolation/proof.html", tenantDownload(db.Admin, h.proofPage)},

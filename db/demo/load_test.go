@@ -76,7 +76,8 @@ func count(t *testing.T, d *db.DB, a db.Actor) (jobs, proposals int) {
 		if more = len(rows) > job.PageSize; more {
 			rows = rows[:job.PageSize]
 			last := rows[job.PageSize-1]
-			f.Before = &job.Cursor{PostedAt: last.PostedAt, ID: last.ID}
+			place := f.Sort.Place(&last)
+			f.Before = &place
 		}
 		jobs += len(rows)
 	}

@@ -35,6 +35,8 @@ type Import struct {
 	Failed     int        `db:"rows_failed"`
 	CreatedAt  time.Time  `db:"created_at"`
 	ImportedAt *time.Time `db:"imported_at"`
+	UndoneAt   *time.Time `db:"undone_at"`
+	Undo       *uuid.UUID `db:"undo"` // what undoes it, for who imported it and as long as that is possible; not in a list
 }
 
 // ImportRow is one row of an upload and what becomes of it.
@@ -43,27 +45,39 @@ type ImportRow struct {
 	Outcome  Outcome    `db:"outcome"`
 	Title    string     `db:"title"`
 	Reason   string     `db:"reason"`
+	Undone   string     `db:"undone"` // what undoing the import did: removed, restored, kept, or nothing
 	JobID    *uuid.UUID `db:"job_id"` // nil for a new row that is only previewed, and for a failed one
 }
 
 const importColumns = `i.id, u.name AS user_name, i.state, i.format, i.source, i.file_name,
-	i.rows_new, i.rows_updated, i.rows_same, i.rows_failed, i.created_at, i.imported_at`
+	i.rows_new, i.rows_updated, i.rows_same, i.rows_failed, i.created_at, i.imported_at, i.undone_at`
 
-// GetImport queues one import with its rows; Load reports db.ErrNotFound when the tenant has none of that id.
-func GetImport(v *db.View, id uuid.UUID, into *Import, rows *[]ImportRow) {
+// GetImport queues one import with its rows; Load reports db.ErrNotFound when the tenant has none of that id. mine is the
+// Clerk user id of who asks.
+func GetImport(v *db.View, id uuid.UUID, mine string, into *Import, rows *[]ImportRow) {
 	sealed.Get(v, "job.import", `
-		SELECT `+importColumns+` FROM imports i JOIN users u ON u.tenant_id = i.tenant_id AND u.id = i.user_id
-		WHERE i.tenant_id = $1 AND u.tenant_id = $1 AND i.id = $2`, into, id)
+		SELECT `+importColumns+`,
+		       (SELECT n.id FROM undos n JOIN users me ON me.tenant_id = n.tenant_id AND me.id = n.user_id
+		        WHERE n.tenant_id = $1 AND me.tenant_id = $1 AND n.import_id = i.id AND me.clerk_id = $3 AND n.undone_at IS NULL AND n.expires_at > now() LIMIT 1) AS undo
+		FROM imports i JOIN users u ON u.tenant_id = i.tenant_id AND u.id = i.user_id
+		WHERE i.tenant_id = $1 AND u.tenant_id = $1 AND i.id = $2`, into, id, mine)
 	sealed.List(v, "job.import_rows", `
-		SELECT position, outcome, title, reason, job_id FROM import_rows
+		SELECT position, outcome, title, reason, undone, job_id FROM import_rows
 		WHERE tenant_id = $1 AND import_id = $2 ORDER BY position`, rows, id)
 }
 
 // Imports queues the latest imports, at most 20.
 func Imports(v *db.View, into *[]Import) {
 	sealed.List(v, "job.imports", `
-		SELECT `+importColumns+` FROM imports i JOIN users u ON u.tenant_id = i.tenant_id AND u.id = i.user_id
+		SELECT `+importColumns+`, NULL::uuid AS undo FROM imports i JOIN users u ON u.tenant_id = i.tenant_id AND u.id = i.user_id
 		WHERE i.tenant_id = $1 AND u.tenant_id = $1 ORDER BY i.created_at DESC, i.id DESC LIMIT 20`, into)
+}
+
+// Formats queues the formats that jobs were imported from, by name: those of the last 200 imports.
+func Formats(v *db.View, into *[]string) {
+	sealed.Values(v, "job.formats", `
+		SELECT DISTINCT format FROM (SELECT format FROM imports WHERE tenant_id = $1 AND state = 'imported' ORDER BY created_at DESC, id DESC LIMIT 200) i
+		ORDER BY format`, into)
 }
 
 // Upload is what a person gave for an import.

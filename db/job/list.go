@@ -14,28 +14,75 @@ import (
 // PageSize is how many rows a page of the list has.
 const PageSize = 50
 
-// Filter chooses rows of the jobs list. The zero Filter is the newest of all.
+// Filter chooses rows of the jobs list. The zero Filter is the newest of all. Its JSON is what a saved search keeps; a
+// field that is not there filters nothing.
 type Filter struct {
-	Query    string // words, "quoted phrases", -without; empty: any
-	Triage   Triage
-	Contract Contract
-	MinPay   *int64 // US cents: the hourly maximum or the fixed budget reaches it
-	Country  string // ISO 3166-1 alpha-2
-	Since    time.Time
-	Before   *Cursor
+	Query        string     `json:"query,omitempty"` // words, "quoted phrases", -without
+	Triage       Triage     `json:"triage,omitempty"`
+	Contract     Contract   `json:"contract,omitempty"`
+	MinPay       *int64     `json:"pay,omitempty"`     // US cents: the hourly maximum or the fixed budget reaches it
+	Country      string     `json:"country,omitempty"` // ISO 3166-1 alpha-2
+	Days         int        `json:"days,omitempty"`    // posted within so many
+	Experience   Experience `json:"experience,omitempty"`
+	AllSkills    []string   `json:"all_skills,omitempty"` // lower case
+	AnySkills    []string   `json:"any_skills,omitempty"` // lower case
+	MinRating    int        `json:"rating,omitempty"`     // hundredths of a star
+	MinSpent     *int64     `json:"spent,omitempty"`      // US cents
+	Verified     bool       `json:"verified,omitempty"`
+	MaxProposals int        `json:"proposals,omitempty"`
+	Format       string     `json:"format,omitempty"` // of an import that contained it
+	Assignee     *uuid.UUID `json:"assignee,omitempty"`
+	Unassigned   bool       `json:"unassigned,omitempty"`
+	Sort         Sort       `json:"-"`
+	Before       *Cursor    `json:"-"`
 }
 
-// List queues the rows that f chooses, newest first, one more than PageSize when there is a next page.
+// condition is one way to narrow the list.
+type condition struct {
+	name  string // in the JSON of a Filter
+	kind  string // the SQL type of its value
+	sql   string // %s is the value, j the job
+	value func(*Filter) (value any, set bool)
+}
+
+// conditions is the one table of them, for the list and for counting what is new in a saved search.
+var conditions = []condition{
+	{"query", "text", "j.id IN (SELECT search_jobs(%s))", func(f *Filter) (any, bool) { return f.Query, f.Query != "" }},
+	{"triage", "text", "j.triage = %s", func(f *Filter) (any, bool) { return f.Triage, f.Triage != "" }},
+	{"contract", "text", "j.contract = %s", func(f *Filter) (any, bool) { return f.Contract, f.Contract != "" }},
+	{"pay", "bigint", "coalesce(j.hourly_max, j.hourly_min, j.budget) >= %s", func(f *Filter) (any, bool) { return f.MinPay, f.MinPay != nil }},
+	{"country", "text", "j.client_country = %s", func(f *Filter) (any, bool) { return f.Country, f.Country != "" }},
+	// To the minute, so that a page and its reload ask the same.
+	{"days", "int", "j.posted_at >= date_trunc('minute', now()) - make_interval(days => %s)", func(f *Filter) (any, bool) { return f.Days, f.Days > 0 }},
+	{"experience", "text", "j.experience = %s", func(f *Filter) (any, bool) { return f.Experience, f.Experience != "" }},
+	{"all_skills", "text[]", "lower(j.skills::text)::text[] @> %s", func(f *Filter) (any, bool) { return f.AllSkills, len(f.AllSkills) > 0 }},
+	{"any_skills", "text[]", "lower(j.skills::text)::text[] && %s", func(f *Filter) (any, bool) { return f.AnySkills, len(f.AnySkills) > 0 }},
+	{"rating", "int", "j.client_rating >= %s", func(f *Filter) (any, bool) { return f.MinRating, f.MinRating > 0 }},
+	{"spent", "bigint", "j.client_spent >= %s", func(f *Filter) (any, bool) { return f.MinSpent, f.MinSpent != nil }},
+	{"verified", "bool", "j.client_payment_verified = %s", func(f *Filter) (any, bool) { return f.Verified, f.Verified }},
+	{"proposals", "int", "j.proposals_max <= %s", func(f *Filter) (any, bool) { return f.MaxProposals, f.MaxProposals > 0 }},
+	{"format", "text", `EXISTS (SELECT FROM import_rows r JOIN imports i ON i.tenant_id = r.tenant_id AND i.id = r.import_id
+		    WHERE r.tenant_id = $1 AND i.tenant_id = $1 AND r.job_id = j.id AND i.state = 'imported' AND i.format = %s)`,
+		func(f *Filter) (any, bool) { return f.Format, f.Format != "" }},
+	{"assignee", "uuid", "j.assignee_id = %s", func(f *Filter) (any, bool) { return f.Assignee, f.Assignee != nil }},
+	{"unassigned", "bool", "(j.assignee_id IS NULL) = %s", func(f *Filter) (any, bool) { return f.Unassigned, f.Unassigned }},
+}
+
+// List queues the rows that f chooses in its order, one more than PageSize when there is a next page.
 func List(v *db.View, f Filter, into *[]Row) {
-	w := f.where()
+	w, order := f.where(), f.Sort.order()
+	if f.Before != nil {
+		w.and("("+order.key+", j.id) "+order.behind+" (%s::"+order.kind+", %s)", order.at(f.Before.Key), f.Before.ID)
+	}
 	sealed.List(v, "job.list", `
-		SELECT id, title, left(description, 240) || CASE WHEN length(description) > 240 THEN '…' ELSE '' END AS snippet, contract, hourly_min, hourly_max, budget, experience, skills,
-		       proposals_min, proposals_max, client_country, client_payment_verified, client_spent, client_spent_floor,
-		       posted_at, triage
-		FROM jobs
-		WHERE tenant_id = $1`+w.sql.String()+fmt.Sprintf(`
-		ORDER BY posted_at DESC, id DESC
-		LIMIT %d`, PageSize+1), into, w.args...)
+		SELECT j.id, j.title, left(j.description, 240) || CASE WHEN length(j.description) > 240 THEN '…' ELSE '' END AS snippet, j.contract,
+		       j.hourly_min, j.hourly_max, j.budget, j.experience, j.skills, j.proposals_min, j.proposals_max, j.client_country,
+		       j.client_payment_verified, j.client_spent, j.client_spent_floor, j.posted_at, j.triage,
+		       coalesce((SELECT u.name FROM users u WHERE u.tenant_id = $1 AND u.id = j.assignee_id), '') AS assignee
+		FROM jobs j
+		WHERE j.tenant_id = $1`+w.sql.String()+fmt.Sprintf(`
+		ORDER BY %s %s, j.id %[2]s
+		LIMIT %[3]d`, order.key, order.direction, PageSize+1), into, w.args...)
 }
 
 // where is the one builder of conditions. Its texts are constants of this file; what a person typed is always an argument.
@@ -56,26 +103,10 @@ func (w *where) and(condition string, args ...any) {
 
 func (f Filter) where() *where {
 	w := &where{}
-	if f.Query != "" {
-		w.and("id IN (SELECT search_jobs(%s))", f.Query)
-	}
-	if f.Triage != "" {
-		w.and("triage = %s", f.Triage)
-	}
-	if f.Contract != "" {
-		w.and("contract = %s", f.Contract)
-	}
-	if f.MinPay != nil {
-		w.and("coalesce(hourly_max, hourly_min, budget) >= %s", *f.MinPay)
-	}
-	if f.Country != "" {
-		w.and("client_country = %s", f.Country)
-	}
-	if !f.Since.IsZero() {
-		w.and("posted_at >= %s", f.Since)
-	}
-	if f.Before != nil {
-		w.and("(posted_at, id) < (%s, %s)", f.Before.PostedAt, f.Before.ID)
+	for _, c := range conditions {
+		if value, set := c.value(&f); set {
+			w.and(c.sql, value)
+		}
 	}
 	return w
 }

@@ -2,6 +2,7 @@ package job
 
 import (
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -28,34 +29,87 @@ type Row struct {
 	SpentFloor      bool       `db:"client_spent_floor"`
 	PostedAt        time.Time  `db:"posted_at"`
 	Triage          Triage     `db:"triage"`
+	Assignee        string     `db:"assignee"` // a member's name; empty: nobody's
 }
 
-// Cursor is the place in the newest-first order behind which a page begins.
+// Sort is an order of the list. The zero Sort is the newest first.
+type Sort string
+
+// The orders.
+const (
+	Newest  Sort = ""
+	BestPay Sort = "pay"   // unknown last
+	Quiet   Sort = "quiet" // fewest proposals first, unknown last
+)
+
+// order is how a Sort is said in SQL, and where a row stands in it.
+type order struct {
+	key       string // an expression that an index has
+	kind      string // the SQL type that a place is compared as
+	direction string
+	behind    string // the comparison that finds what comes later
+	at        func(key int64) any
+	of        func(*Row) int64
+}
+
+const unknownLast = math.MaxInt32 // a number of proposals that is not known
+
+var orders = map[Sort]order{
+	Newest: {"j.posted_at", "timestamptz", "DESC", "<", func(key int64) any { return time.UnixMicro(key).UTC() }, func(r *Row) int64 { return r.PostedAt.UnixMicro() }},
+	BestPay: {"coalesce(j.hourly_max, j.hourly_min, j.budget, -1)", "bigint", "DESC", "<", func(key int64) any { return key }, func(r *Row) int64 {
+		for _, pay := range []*int64{r.HourlyMax, r.HourlyMin, r.Budget} {
+			if pay != nil {
+				return *pay
+			}
+		}
+		return -1
+	}},
+	Quiet: {"coalesce(j.proposals_min, 2147483647)", "bigint", "ASC", ">", func(key int64) any { return key }, func(r *Row) int64 {
+		if r.ProposalsMin != nil {
+			return int64(*r.ProposalsMin)
+		}
+		return unknownLast
+	}},
+}
+
+// order is that of s; the newest first for what is no Sort.
+func (s Sort) order() order {
+	if o, ok := orders[s]; ok {
+		return o
+	}
+	return orders[Newest]
+}
+
+// Place is where a row stands in the order.
+func (s Sort) Place(r *Row) Cursor { return Cursor{Key: s.order().of(r), ID: r.ID} }
+
+// Cursor is the place in an order behind which a page begins: Key is microseconds since 1970, US cents, or a number of
+// proposals.
 type Cursor struct {
-	PostedAt time.Time
-	ID       uuid.UUID
+	Key int64
+	ID  uuid.UUID
 }
 
 // ErrCursor says that a text is no cursor.
 var ErrCursor = errors.New("job: not a cursor")
 
-// String is the cursor as it stands in an address: microseconds since 1970, a dot, the id.
+// String is the cursor as it stands in an address: its key, a dot, the id.
 func (c Cursor) String() string {
-	return strconv.FormatInt(c.PostedAt.UnixMicro(), 10) + "." + c.ID.String()
+	return strconv.FormatInt(c.Key, 10) + "." + c.ID.String()
 }
 
 // ParseCursor reads what String wrote. It returns ErrCursor for anything else.
 func ParseCursor(s string) (Cursor, error) {
 	at, id, _ := strings.Cut(s, ".")
-	micros, err := strconv.ParseInt(at, 10, 64)
-	if err != nil || micros < 0 || micros > maxMicros {
+	key, err := strconv.ParseInt(at, 10, 64)
+	if err != nil || key < -1 || key > maxMicros {
 		return Cursor{}, ErrCursor
 	}
 	u, err := uuid.Parse(id)
 	if err != nil {
 		return Cursor{}, ErrCursor
 	}
-	return Cursor{PostedAt: time.UnixMicro(micros).UTC(), ID: u}, nil
+	return Cursor{Key: key, ID: u}, nil
 }
 
 // maxMicros is the year 9999, well within what Postgres can hold.

@@ -24,13 +24,14 @@ type plan struct {
 	rows   []ImportRow
 	insert []Job
 	update []Job
+	before map[uuid.UUID]Posting // of those to update, as they are now
 	seen   []uuid.UUID
 }
 
 // compare decides row by row against what is known. Rows of one key are merged in their order, so the second says "same"
 // or "updated" of the first.
 func compare(candidates []Candidate, byKey map[string]Job) (plan, error) {
-	var p plan
+	p := plan{before: map[uuid.UUID]Posting{}}
 	touched := map[string]bool{}
 	fresh := map[string]bool{}
 	var order []string
@@ -51,6 +52,9 @@ func compare(candidates []Candidate, byKey map[string]Job) (plan, error) {
 			old = Job{ID: id, Posting: c.Posting.normal()}
 			row.Outcome, fresh[key] = RowNew, true
 		case !merged.Same(old.Posting):
+			if _, earlier := p.before[old.ID]; !earlier {
+				p.before[old.ID] = old.Posting
+			}
 			old.Posting, row.Outcome = merged, RowUpdated
 		}
 		row.JobID = &old.ID
@@ -130,19 +134,24 @@ func Preview(ctx context.Context, tx *db.Tx, u Upload, candidates []Candidate) (
 }
 
 // Apply does what Preview foretold, decided again against the jobs as they are now, and lets go of the payload. It returns
-// how many rows had which outcome.
-func Apply(ctx context.Context, tx *db.Tx, id uuid.UUID, candidates []Candidate) (map[Outcome]int, error) {
+// how many rows had which outcome, and what undoes it.
+func Apply(ctx context.Context, tx *db.Tx, id uuid.UUID, candidates []Candidate) (map[Outcome]int, uuid.UUID, error) {
 	p, err := makePlan(ctx, tx, candidates)
 	if err != nil {
-		return nil, err
+		return nil, uuid.Nil, err
 	}
-	statements := make([]sealed.Statement, 0, len(p.insert)+len(p.update)+4)
+	keep, undo, err := keepUndo(tx, importChange, &id, p.brought())
+	if err != nil {
+		return nil, uuid.Nil, err
+	}
+	statements := make([]sealed.Statement, 0, len(p.insert)+len(p.update)+len(keep)+4)
 	for _, j := range p.insert {
 		statements = append(statements, insertJob(j))
 	}
 	for _, j := range p.update {
 		statements = append(statements, updateJob(j))
 	}
+	statements = append(statements, keep...)
 	statements = append(statements,
 		sealed.Exec("job.seen", `UPDATE jobs SET last_seen_at = now() WHERE tenant_id = $1 AND id = ANY($2)`, p.seen),
 		sealed.Exec("job.clear_rows", `DELETE FROM import_rows WHERE tenant_id = $1 AND import_id = $2`, id),
@@ -153,7 +162,7 @@ func Apply(ctx context.Context, tx *db.Tx, id uuid.UUID, candidates []Candidate)
 			WHERE tenant_id = $1 AND id = $2 AND state = 'previewed'`,
 			id, p.count(RowNew), p.count(RowUpdated), p.count(RowSame), p.count(RowFailed)))
 	done := map[Outcome]int{RowNew: p.count(RowNew), RowUpdated: p.count(RowUpdated), RowSame: p.count(RowSame), RowFailed: p.count(RowFailed)}
-	return done, sealed.Change(ctx, tx, sealed.Event{Name: "jobs.imported", Entity: "import", ID: id, Detail: p.detail("", "")}, statements...)
+	return done, undo, sealed.Change(ctx, tx, sealed.Event{Name: "jobs.imported", Entity: "import", ID: id, Detail: p.detail("", "")}, statements...)
 }
 
 func (p plan) detail(format, file string) map[string]any {

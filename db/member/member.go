@@ -53,3 +53,31 @@ func Find(ctx context.Context, tx *db.Tx, clerkUser string) (Row, error) {
 		FROM users WHERE tenant_id = $1 AND clerk_id = $2`, &r, clerkUser)
 	return r, err
 }
+
+// Choice is a member as a list to choose from has it.
+type Choice struct {
+	ID   uuid.UUID `db:"id"`
+	Name string    `db:"name"`
+}
+
+// Choices queues the present members by name, at most 200.
+func Choices(v *db.View, into *[]Choice) {
+	sealed.List(v, "member.choices", `
+		SELECT id, name FROM users WHERE tenant_id = $1 AND removed_at IS NULL ORDER BY lower(name), id LIMIT 200`, into)
+}
+
+// Everybody queues the members by name, those who have left included, at most 500.
+func Everybody(v *db.View, into *[]Choice) {
+	sealed.List(v, "member.everybody", `
+		SELECT id, CASE WHEN removed_at IS NULL THEN name ELSE name || ' (left)' END AS name FROM users
+		WHERE tenant_id = $1 ORDER BY lower(name), id LIMIT 500`, into)
+}
+
+// Name is that of a present member; db.ErrNotFound when there is none of that id.
+func Name(ctx context.Context, tx *db.Tx, id uuid.UUID) (string, error) {
+	var row struct {
+		Name string `db:"name"`
+	}
+	err := sealed.Find(ctx, tx, "member.name", `SELECT name FROM users WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL`, &row, id)
+	return row.Name, err
+}

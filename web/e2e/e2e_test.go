@@ -117,7 +117,7 @@ func tour(t *testing.T, ctx context.Context, s *webtest.Site) map[string]string 
 	for name, path := range map[string]string{
 		"organizations": "/organizations", "jobs": "/jobs", "jobs-none": "/jobs?q=nothingmatchesthis&pay=x&country=Atlantis",
 		"import": "/jobs/import", "proposals": "/proposals", "not-found": "/jobs/00000000-0000-0000-0000-000000000000",
-		"isolation": "/organization/isolation", "isolation-week": "/organization/isolation?period=7d",
+		"audit": "/organization/audit", "isolation": "/organization/isolation", "isolation-week": "/organization/isolation?period=7d",
 	} {
 		at[name] = s.URL + path
 	}

@@ -225,6 +225,17 @@ func Lock[T any](ctx context.Context, t *Tx, name, sql string, into *T, args ...
 	return Find(ctx, t, name, sql+" FOR NO KEY UPDATE", into, args...)
 }
 
+// LockAll is Lock for any number of rows. A statement that orders them keeps two transactions from waiting for each other.
+func LockAll[T any](ctx context.Context, t *Tx, name, sql string, into *[]T, args ...any) error {
+	release, err := t.hold()
+	if err != nil {
+		return err
+	}
+	t.locked = true
+	release()
+	return FindAll(ctx, t, name, sql+" FOR NO KEY UPDATE", into, args...)
+}
+
 // FindAll reads rows in the transaction. $1 is the tenant, args begin at $2. A statement that writes is ErrUnaudited:
 // Change is the door for it.
 func FindAll[T any](ctx context.Context, t *Tx, name, sql string, into *[]T, args ...any) error {

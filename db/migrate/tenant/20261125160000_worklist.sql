@@ -44,7 +44,7 @@ ALTER TABLE import_rows ADD COLUMN undone text NOT NULL DEFAULT '' CHECK (undone
 
 -- The orders of the list beside the newest first, and what came since a time.
 CREATE INDEX jobs_pay ON jobs (tenant_id, coalesce(hourly_max, hourly_min, budget, -1) DESC, id DESC);
-CREATE INDEX jobs_quiet ON jobs (tenant_id, (-coalesce(proposals_min, 2147483647)) DESC, id DESC);
+CREATE INDEX jobs_quiet ON jobs (tenant_id, coalesce(proposals_min, 2147483647), id);
 CREATE INDEX jobs_arrived ON jobs (tenant_id, first_seen_at DESC);
 -- Changes of many jobs at once, which name them in their detail: a job's history looks through the latest.
 CREATE INDEX analytics_sets ON analytics (tenant_id, created_at DESC) WHERE event IN ('jobs.triaged', 'jobs.assigned', 'jobs.undone');
