@@ -169,6 +169,7 @@ func TestAnEventIsToldWithItsChangeWhereItIsOne(t *testing.T) {
 	t.Parallel()
 	said(t, eventName("job.triaged", map[string]any{"from": "new", "to": "skipped"}), "Triage: New → Skipped")
 	said(t, eventName("jobs.triaged", map[string]any{"to": "skipped"}), "Triage of many: Skipped")
+	said(t, eventName("proposal.moved", map[string]any{"from": "draft", "to": "in_review"}), "Proposal: Draft → In review")
 	said(t, eventName("jobs.imported", map[string]any{"to": 3}), "Imported")
 	said(t, eventName("job.other", nil), "job.other")
 }

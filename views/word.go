@@ -31,7 +31,9 @@ var (
 	eventNames  = map[string]string{"job.triaged": "Triage", "jobs.triaged": "Triage of many", "job.assigned": "Assigned", "jobs.assigned": "Assigned, many", "jobs.undone": "Undone",
 		"jobs.imported": "Imported", "import.previewed": "Import previewed", "import.undone": "Import undone", "search.saved": "Search saved", "search.opened": "Search opened",
 		"search.renamed": "Search renamed", "search.deleted": "Search deleted", "search.default": "Search to begin with", "member.joined": "Member joined", "member.removed": "Member removed",
-		"isolation.attempt": "Attempt to reach data", "alerts.seen": "Alerts seen", "jobs.loaded": "Jobs loaded"}
+		"isolation.attempt": "Attempt to reach data", "isolation.alert": "Alert", "isolation.alerts_seen": "Alerts seen", "jobs.loaded": "Jobs loaded", "proposals.loaded": "Proposals loaded",
+		"proposal.started": "Proposal started", "proposal.opened": "Proposal opened", "proposal.typed": "Proposal typed", "proposal.saved": "Proposal saved", "proposal.moved": "Proposal",
+		"organization.named": "Organization named"}
 	fieldNames = map[string]string{"letter": "Cover letter", "bid": "Bid", "bid_amount": "Amount in US dollars", "reason": "Why it is skipped", "note": "Note", "loss_reason": "Why it was lost",
 		"contract_value": "Contract value in US dollars", "text": "Content to import", "name": "Name"}
 )
@@ -110,7 +112,15 @@ func eventName(event string, detail map[string]any) string {
 		return name
 	}
 	if from == "" {
-		return name + ": " + triageNames[job.Triage(to)]
+		return name + ": " + stepName(to)
 	}
-	return name + ": " + triageNames[job.Triage(from)] + " → " + triageNames[job.Triage(to)]
+	return name + ": " + stepName(from) + " → " + stepName(to)
+}
+
+// stepName is what a state of triage or a status of a proposal is called.
+func stepName(s string) string {
+	if name, ok := triageNames[job.Triage(s)]; ok {
+		return name
+	}
+	return statusNames[proposal.Status(s)]
 }
