@@ -166,7 +166,7 @@ if (find("ul", switcher ?? document.createElement("i"))) {
   search.closest("[hidden]").hidden = false;
   search.addEventListener("input", () => narrow(search.value));
   switcher.addEventListener("keydown", walk);
-  switcher.addEventListener("toggle", () => { if (switcher.open) unfold(); });
+  switcher.addEventListener("toggle", () => { if (switcher.open && !find(".panel", switcher).contains(document.activeElement)) unfold(); });
 }
 
 document.addEventListener("keydown", pressed);

@@ -181,14 +181,15 @@ const watch = `window.moved = 0; window.refused = [];
 // load is what a page costs.
 type load struct {
 	Requests, Scripts, Styles int
+	Names                     []string
 	Moved                     float64
 	Refused                   []string
 }
 
-// weigh adds up what the page at hand has loaded. It waits for a frame, so that what moves has moved.
+// weigh adds up what the page at hand has loaded, without what its modules ask later. It waits for a frame, so that what moves has moved.
 const weigh = `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => {
 	const all = performance.getEntriesByType("resource"), sum = type => all.filter(e => new URL(e.name).pathname.endsWith(type)).reduce((n, e) => n + e.encodedBodySize, 0);
-	done({Requests: all.length + 1, Scripts: sum(".js"), Styles: sum(".css"), Moved: window.moved, Refused: window.refused});
+	done({Requests: all.filter(e => e.initiatorType !== "fetch").length + 1, Names: all.map(e => e.name), Scripts: sum(".js"), Styles: sum(".css"), Moved: window.moved, Refused: window.refused});
 })))`
 
 func TestAPageIsLightAndNothingOnItMovesOrIsRefused(t *testing.T) {
