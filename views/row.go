@@ -7,6 +7,7 @@ import (
 	"github.com/a-h/templ"
 
 	"upwork-ai-agent/db/job"
+	"upwork-ai-agent/db/member"
 )
 
 // rowSkills is how many skills a row of the jobs list shows.
@@ -88,6 +89,43 @@ func (m *markup) tick(r *job.Row) {
 	m.html(`">Choose `)
 	m.text(r.Title)
 	m.html(`</label></div>`)
+}
+
+// options are the choices of a list, one of them chosen.
+func options(all []struct{ Value, Name string }, chosen string) templ.Component {
+	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		m := make(markup, 0, 64*len(all))
+		for _, o := range all {
+			m.option(o.Value, o.Name, o.Value == chosen)
+		}
+		_, err := w.Write(m)
+		return err
+	})
+}
+
+// memberOptions are the members of a list to choose from, one of them chosen by id.
+func memberOptions(members []member.Choice, chosen string) templ.Component {
+	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		m := make(markup, 0, 96*len(members))
+		for _, c := range members {
+			id := c.ID.String()
+			m.option(id, c.Name, id == chosen)
+		}
+		_, err := w.Write(m)
+		return err
+	})
+}
+
+func (m *markup) option(value, name string, chosen bool) {
+	m.html(`<option value="`)
+	m.text(value)
+	m.html(`"`)
+	if chosen {
+		m.html(` selected`)
+	}
+	m.html(`>`)
+	m.text(name)
+	m.html(`</option>`)
 }
 
 // rowIDs are the ids of the rows of a page, with spaces.
