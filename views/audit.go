@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/a-h/templ"
 
 	"upwork-ai-agent/db/audit"
 	"upwork-ai-agent/db/member"
@@ -44,7 +43,7 @@ var auditEntities = []string{"job", "proposal", "import", "search", "member", "a
 var auditEvents = slices.SortedFunc(maps.Keys(eventNames), func(a, b string) int { return strings.Compare(eventNames[a], eventNames[b]) })
 
 // exportURL is the audit as a file, with this filter.
-func (f AuditFilter) exportURL() templ.SafeURL {
+func (f AuditFilter) exportURL() string {
 	q := url.Values{}
 	for name, value := range map[string]string{"person": f.Person, "event": f.Event, "entity": f.Entity, "from": f.From, "until": f.Until} {
 		if value != "" {
@@ -54,7 +53,7 @@ func (f AuditFilter) exportURL() templ.SafeURL {
 	if len(q) == 0 {
 		return "/organization/audit/export.csv"
 	}
-	return templ.SafeURL("/organization/audit/export.csv?" + q.Encode())
+	return "/organization/audit/export.csv?" + q.Encode()
 }
 
 // actorName is who did it.
