@@ -128,6 +128,7 @@ func tour(t *testing.T, ctx context.Context, s *webtest.Site) map[string]string 
 		click(t, ctx, path[1])
 		at[name] = here(t, ctx)
 	}
+	at["history"] = at["hired"] + "/history"
 	open(t, ctx, at["import"])
 	do(t, ctx, chromedp.SetValue(chromedp.CSS("#text"), "title,budget,link\nA job,300 USD,\n,5,\n"))
 	click(t, ctx, "main form button")
