@@ -178,6 +178,9 @@ func TestOthersWhoHaveAProposalOpenAreNamedUntilTheyAreGone(t *testing.T) {
 		t.Errorf("%d audit rows for two people on one day", n)
 	}
 	exec(t, s.Database, "UPDATE proposal_presence SET seen_at = now() - interval '51 seconds'")
+	if gone := b.Get(editor.URL.Path + "/stand").Find(".here").Text(); gone != "" {
+		t.Errorf("after a minute, and before anybody is heard of, %q", gone)
+	}
 	if gone := here(b); gone != "" || count(t, s.Database, "SELECT count(*) FROM proposal_presence") != 1 {
 		t.Errorf("after a minute ana sees %q", gone)
 	}
