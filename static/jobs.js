@@ -44,9 +44,8 @@ function change(what) {
 // One box for all rows of the page, where there is a form for it.
 let everything = null;
 if (form && ticks.length > 0) {
-  everything = Object.assign(document.createElement("input"), { type: "checkbox", id: "tick-all" });
-  const label = Object.assign(document.createElement("label"), { htmlFor: "tick-all", className: "hidden", textContent: "Choose every job on this page" });
-  find("#which").before(everything, label);
+  everything = find("#tick-all");
+  everything.classList.remove("waiting");
   everything.addEventListener("change", () => {
     for (const tick of ticks) tick.checked = everything.checked;
     count();
