@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-
 	"upwork-ai-agent/db/audit"
 	"upwork-ai-agent/db/member"
 )
