@@ -63,14 +63,20 @@ func FuzzCents(f *testing.F) {
 	})
 }
 
+// A browser reads an address in another way than Go: it takes tabs and line ends away anywhere, spaces and controls at the
+// end, and reads \ as /.
 func FuzzLocalPath(f *testing.F) {
-	for _, s := range []string{"/jobs?q=1", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nSet-Cookie: x", "/%2f/evil", "javascript:alert(1)", "/.//evil"} {
+	for _, s := range []string{"/jobs?q=1", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nSet-Cookie: x", "/%2f/evil", "javascript:alert(1)", "/.//evil", "/\t/evil.example", "/\x01/evil", "/@evil.example", "\n//evil.example", "/\u2028/evil"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		path, ok := localPath(s)
 		if !ok {
 			return
+		}
+		seen := strings.TrimRight(strings.NewReplacer("\t", "", "\n", "", "\r", "", `\`, "/").Replace(path), " ")
+		if path != s || !strings.HasPrefix(seen, "/") || strings.HasPrefix(seen, "//") {
+			t.Fatalf("%q is let through", s)
 		}
 		at, err := httptest.NewRequest(http.MethodGet, "http://localhost/x", nil).URL.Parse(path)
 		if err != nil || at.Host != "localhost" || strings.ContainsAny(path, "\\\r\n\x00") {

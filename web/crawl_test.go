@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"upwork-ai-agent/app/clerk/sandbox"
 	"upwork-ai-agent/db/dbtest"
@@ -80,9 +79,16 @@ func plant(t testing.TB, d *dbtest.Database, k crawled) {
 		t.Fatal(err)
 	}
 	type column struct{ Table, Name, Kind string }
-	columns, err := pgx.CollectRows(rows, pgx.RowToStructByPos[column])
-	if err != nil {
-		t.Fatal(err)
+	var columns []column
+	for rows.Next() {
+		var c column
+		if err := rows.Scan(&c.Table, &c.Name, &c.Kind); err != nil {
+			t.Fatal(err)
+		}
+		columns = append(columns, c)
+	}
+	if rows.Err() != nil {
+		t.Fatal(rows.Err())
 	}
 	planted := 0
 	for _, c := range columns {
@@ -90,7 +96,7 @@ func plant(t testing.TB, d *dbtest.Database, k crawled) {
 		if c.Name == "answers" {
 			value = "jsonb_build_array(jsonb_build_object('question', $1::text, 'answer', $1::text))"
 		}
-		tag, err := conn.Exec(ctx, fmt.Sprintf("UPDATE %s SET %s = %s WHERE tenant_id = $2", c.Table, pgx.Identifier{c.Name}.Sanitize(), value), k.word, k.tenant)
+		tag, err := conn.Exec(ctx, fmt.Sprintf("UPDATE %s SET %s = %s WHERE tenant_id = $2", c.Table, `"`+c.Name+`"`, value), k.word, k.tenant)
 		if err == nil {
 			planted += int(tag.RowsAffected())
 		}

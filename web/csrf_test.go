@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-
 	"upwork-ai-agent/db/dbtest"
 	"upwork-ai-agent/web"
 	"upwork-ai-agent/web/webtest"
@@ -84,9 +82,16 @@ func content(t *testing.T, d *dbtest.Database) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil || len(tables) < 10 {
-		t.Fatalf("%d tables: %v", len(tables), err)
+	var tables []string
+	for rows.Next() {
+		var table string
+		if err := rows.Scan(&table); err != nil {
+			t.Fatal(err)
+		}
+		tables = append(tables, table)
+	}
+	if rows.Err() != nil || len(tables) < 10 {
+		t.Fatalf("%d tables: %v", len(tables), rows.Err())
 	}
 	var b strings.Builder
 	for _, table := range tables {

@@ -36,9 +36,6 @@ func Turns(room int) (take func(context.Context) (release func(), err error), ke
 	return take, func() int { return len(t.of) }
 }
 
-// LocalPath is what decides whether an address leads to a page of this site.
-var LocalPath = localPath
-
 // Route is a row of the route table, for tests that go through all of it.
 type Route struct {
 	Method, Path, Policy string

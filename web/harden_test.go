@@ -44,7 +44,7 @@ func listen(t testing.TB, front *web.Server) string {
 }
 
 // raw sends exactly text and reads the answer.
-func raw(t testing.TB, address, text string) (*http.Response, string) {
+func raw(t testing.TB, address, text string) (status int, header http.Header, content string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
@@ -58,7 +58,7 @@ func raw(t testing.TB, address, text string) (*http.Response, string) {
 	}
 	defer r.Body.Close()
 	body, _ := io.ReadAll(r.Body) // until the other side hangs up
-	return r, string(body)
+	return r.StatusCode, r.Header, string(body)
 }
 
 func TestEveryAnswerIsHardened(t *testing.T) {
@@ -102,31 +102,31 @@ func TestEveryAnswerIsHardened(t *testing.T) {
 		"a large header":            {431, get("/jobs", "X: "+strings.Repeat("x", 17<<10)+"\r\n")},
 		"another encoding":          {501, "POST / HTTP/1.1\r\nHost: " + host + "\r\nTransfer-Encoding: brotli\r\n\r\n"},
 	} {
-		r, body := raw(t, address, c.request)
-		if r.StatusCode != c.status || strings.Contains(body, "goroutine") {
-			t.Errorf("%s: %d %.300s", name, r.StatusCode, body)
+		status, header, body := raw(t, address, c.request)
+		if status != c.status || strings.Contains(body, "goroutine") {
+			t.Errorf("%s: %d %.300s", name, status, body)
 		}
-		for header, want := range map[string]string{
+		for field, want := range map[string]string{
 			"Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 			"X-Content-Type-Options":  "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin",
 			"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin", "Strict-Transport-Security": "",
 		} {
-			if got := r.Header.Get(header); got != want {
-				t.Errorf("%s: %s is %q", name, header, got)
+			if got := header.Get(field); got != want {
+				t.Errorf("%s: %s is %q", name, field, got)
 			}
 		}
-		if got := r.Header.Get("Cache-Control"); got != "no-store" && name != "a file" {
+		if got := header.Get("Cache-Control"); got != "no-store" && name != "a file" {
 			t.Errorf("%s may be kept: %q", name, got)
 		}
-		if !strings.Contains(r.Header.Get("Permissions-Policy"), "camera=()") {
-			t.Errorf("%s: powers %q", name, r.Header.Get("Permissions-Policy"))
+		if !strings.Contains(header.Get("Permissions-Policy"), "camera=()") {
+			t.Errorf("%s: powers %q", name, header.Get("Permissions-Policy"))
 		}
 	}
 	if h := b.Get("/jobs").Header; !strings.Contains(h.Get("Vary"), "Cookie") {
 		t.Errorf("a signed-in page varies with %q", h.Get("Vary"))
 	}
-	if large, _ := raw(t, address, get("/healthz", "X: "+strings.Repeat("x", 15<<10)+"\r\n")); large.StatusCode != 200 {
-		t.Errorf("15 KiB of headers: %d", large.StatusCode)
+	if status, _, _ := raw(t, address, get("/healthz", "X: "+strings.Repeat("x", 15<<10)+"\r\n")); status != 200 {
+		t.Errorf("15 KiB of headers: %d", status)
 	}
 }
 
@@ -268,33 +268,4 @@ func TestDeepJSONInAnUploadIsRefusedAtOnce(t *testing.T) {
 			t.Errorf("%s: %d in %v", name, p.Status, took)
 		}
 	}
-}
-
-// FuzzLocalPath holds against a browser's reading of an address, which is not Go's: what is let through stays on this site.
-func FuzzLocalPath(f *testing.F) {
-	for _, seed := range []string{"/jobs", "/jobs?q=1#x", "//evil.example", `/\evil.example`, "/\t/evil.example", "https://evil.example", "javascript:alert(1)", "/%2f%2fevil.example",
-		"/.//evil.example", "/..//evil.example", "///evil.example", "/\x00/evil", "/@evil.example", "/:80", "\n//evil.example", "/jobs\r\nSet-Cookie: x=y", "/\u2028/evil.example", "?x", "#x", ""} {
-		f.Add(seed)
-	}
-	base := &url.URL{Scheme: "https", Host: "app.example.com", Path: "/here"}
-	f.Fuzz(func(t *testing.T, s string) {
-		path, ok := web.LocalPath(s)
-		if !ok {
-			return
-		}
-		// What a browser does first: take tabs and line ends away anywhere, spaces and controls at both ends, and read \ as /.
-		seen := strings.NewReplacer("\t", "", "\n", "", "\r", "", `\`, "/").Replace(path)
-		seen = strings.TrimFunc(seen, func(r rune) bool { return r <= ' ' })
-		if path != s || seen != strings.TrimFunc(path, func(r rune) bool { return r <= ' ' }) || !strings.HasPrefix(seen, "/") || strings.HasPrefix(seen, "//") {
-			t.Fatalf("%q is let through", s)
-		}
-		if u, err := base.Parse(seen); err != nil || u.Scheme != base.Scheme || u.Host != base.Host || u.User != nil {
-			t.Fatalf("%q leads to %v, %v", s, u, err)
-		}
-		w := httptest.NewRecorder()
-		http.Redirect(w, httptest.NewRequest(http.MethodGet, base.String(), nil), path, http.StatusSeeOther)
-		if n := len(w.Result().Header); n > 2 {
-			t.Fatalf("%q makes %d headers", s, n)
-		}
-	})
 }
