@@ -1,6 +1,7 @@
 package tally
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -101,25 +102,39 @@ func (r *reader) written(i int) string {
 	return r.at(i)
 }
 
-// firstRead is the first table that is read from i on.
+// firstRead is the first table that is read from i on: one of the statement itself, or else of what stands in its
+// parentheses.
 func (r *reader) firstRead(i int) string {
+	own, inner, depth := "", "", 0
 	for ; i < len(r.tokens); i++ {
-		if w := r.tokens[i]; w != "from" && w != "join" || r.at(i-1) == "distinct" {
-			continue
-		}
-		name := i + 1
-		for r.at(name) == "only" || r.at(name) == "lateral" {
-			name++
-		}
-		switch {
-		case r.at(name) == "app" && r.at(name+1) == "." && r.at(name+2) == "context":
-			r.gate = true
-		case !word(r.at(name)), r.at(name+1) == "(", r.at(name+1) == ".", slices.Contains(r.named, r.at(name)):
+		switch w := r.tokens[i]; {
+		case w == "(":
+			depth++
+		case w == ")":
+			depth--
+		case w != "from" && w != "join" || r.at(i-1) == "distinct":
+		case depth == 0:
+			own = cmp.Or(own, r.source(i+1))
 		default:
-			return r.at(name)
+			inner = cmp.Or(inner, r.source(i+1))
 		}
 	}
-	return ""
+	return cmp.Or(own, inner)
+}
+
+// source is the table at name, or none: the gate, a function, something of another schema, or what WITH gives.
+func (r *reader) source(name int) string {
+	for r.at(name) == "only" || r.at(name) == "lateral" {
+		name++
+	}
+	switch {
+	case r.at(name) == "app" && r.at(name+1) == "." && r.at(name+2) == "context":
+		r.gate = true
+		return ""
+	case !word(r.at(name)), r.at(name+1) == "(", r.at(name+1) == ".", slices.Contains(r.named, r.at(name)):
+		return ""
+	}
+	return r.at(name)
 }
 
 func (r *reader) at(i int) string {

@@ -18,7 +18,7 @@ func TestAStatementSaysWhatItDoesToWhichTable(t *testing.T) {
 	t.Parallel()
 	for sql, want := range map[string]string{
 		"SELECT id FROM jobs WHERE tenant_id = $1":                                                           "select jobs",
-		"select x, (SELECT count(*) FROM proposals p) FROM jobs":                                             "select proposals",
+		"select x, (SELECT count(*) FROM proposals p) FROM jobs":                                             "select jobs",
 		"SELECT c.state, u.id FROM app.context c\n\tLEFT JOIN users u ON u.tenant_id = c.tenant_id":          "select users gate",
 		"SELECT app.set_tenant($1, $2), set_config('transaction_read_only', 'on', true)":                     "",
 		"begin isolation level read committed read write":                                                    "",
