@@ -95,10 +95,11 @@ func pool(b *testing.B, url string) *pgxpool.Pool {
 var (
 	jobSQL  = "SELECT " + columns[job.Job]() + " FROM jobs WHERE tenant_id = $1 AND id = $2"
 	listSQL = `
-		SELECT id, title, left(description, 240) || CASE WHEN length(description) > 240 THEN '…' ELSE '' END AS snippet, contract,
-		       hourly_min, hourly_max, budget, experience, skills, proposals_min, proposals_max, client_country,
-		       client_payment_verified, client_spent, client_spent_floor, posted_at, triage
-		FROM jobs WHERE tenant_id = $1 ORDER BY posted_at DESC, id DESC LIMIT 51`
+		SELECT j.id, j.title, left(j.description, 240) || CASE WHEN length(j.description) > 240 THEN '…' ELSE '' END AS snippet, j.contract,
+		       j.hourly_min, j.hourly_max, j.budget, j.experience, j.skills, j.proposals_min, j.proposals_max, j.client_country,
+		       j.client_payment_verified, j.client_spent, j.client_spent_floor, j.posted_at, j.triage,
+		       coalesce((SELECT u.name FROM users u WHERE u.tenant_id = $1 AND u.id = j.assignee_id), '') AS assignee
+		FROM jobs j WHERE j.tenant_id = $1 ORDER BY j.posted_at DESC, j.id DESC LIMIT 51`
 )
 
 // errNothing ends a Tx without a change: it is rolled back in the one trip that a COMMIT would have taken.
