@@ -192,11 +192,8 @@ const weigh = `new Promise(done => requestAnimationFrame(() => requestAnimationF
 	done({Requests: all.filter(e => e.initiatorType !== "fetch").length + 1, Names: all.map(e => e.name), Scripts: sum(".js"), Styles: sum(".css"), Moved: window.moved, Refused: window.refused});
 })))`
 
-// still is the layout shift that is none: a fraction of a pixel, by which a scroll bar rounds. People notice 0.1.
-const still = 0.001
-
+// Not parallel: a browser that has to share its core paints a page that has arrived in part, and then the rest moves it.
 func TestAPageIsLightAndNothingOnItMovesOrIsRefused(t *testing.T) {
-	t.Parallel()
 	s, ctx := start(t), browser(t)
 	signIn(t, ctx, s, demo.People()[0].ID)
 	open(t, ctx, s.URL+"/proposals?status=draft")
@@ -208,7 +205,7 @@ func TestAPageIsLightAndNothingOnItMovesOrIsRefused(t *testing.T) {
 			do(t, ctx, chromedp.EmulateViewport(width, 900))
 			open(t, ctx, address)
 			l := get(t, ctx, chromedp.Evaluate[load](weigh, chromedp.EvalAwaitPromise))
-			if l.Requests > 5 || l.Scripts > 30_000 || l.Styles > 15_000 || l.Moved > still || len(l.Refused) > 0 {
+			if l.Requests > 5 || l.Scripts > 30_000 || l.Styles > 15_000 || l.Moved > 0 || len(l.Refused) > 0 {
 				t.Errorf("%s at %d px: %+v", address, width, l)
 			}
 			if l.Requests < 4 || l.Scripts == 0 || l.Styles == 0 {
