@@ -36,9 +36,9 @@ func NewOrganizations(d *db.DB, c *clerk.Client, log *slog.Logger) *Organization
 const maxName = 100
 
 // SignIn brings the person of a verified token in step: their name, and which tenants they are in. It returns the tenant
-// to begin with: the token's organization, else the one last used, else none. Authority is not decided here: each tenant's
-// users row is written, and read again by every request.
-func (o *Organizations) SignIn(ctx context.Context, claims *clerk.Claims) (control.Person, uuid.UUID, error) {
+// to begin with: wanted if they are in it, else the token's organization, else the one last used, else none. Authority is
+// not decided here: each tenant's users row is written, and read again by every request.
+func (o *Organizations) SignIn(ctx context.Context, claims *clerk.Claims, wanted uuid.UUID) (control.Person, uuid.UUID, error) {
 	who, err := o.clerk.Person(ctx, claims.Subject)
 	if err != nil {
 		return control.Person{}, uuid.Nil, clerkError(err)
@@ -51,6 +51,11 @@ func (o *Organizations) SignIn(ctx context.Context, claims *clerk.Claims) (contr
 	tenants, err := o.sync(ctx, person, memberships)
 	if err != nil {
 		return person, uuid.Nil, err
+	}
+	for _, t := range tenants {
+		if t == wanted {
+			return person, t, nil
+		}
 	}
 	if t, ok := tenants[claims.OrgID]; ok {
 		return person, t, nil

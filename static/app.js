@@ -31,43 +31,91 @@ export function guard() {
 // toast shows a message about a write; with undo, an address of this site, it takes the write back by a form.
 export function toast(text, undo) {
   const made = make("div", { class: "toast" }, make("p", { class: "message" }, text));
-  if (undo) {
-    const form = make("form", { method: "post", action: undo }, make("button", { type: "submit" }, "Undo"));
-    for (const [name, value] of Object.entries(guard())) form.prepend(make("input", { type: "hidden", name, value }));
-    made.append(form);
-  }
-  find("#toasts").replaceChildren(made);
+  if (undo) made.append(post(undo, {}, "Undo"));
+  all(".toast:not(.away)").forEach((t) => t.remove());
+  find("#toasts").prepend(made);
   dismissable();
 }
 
+// post is a form of one button.
+function post(action, fields, label) {
+  const hidden = Object.entries({ ...guard(), ...fields }).map(([name, value]) => make("input", { type: "hidden", name, value }));
+  return make("form", { method: "post", action }, ...hidden, make("button", { type: "submit" }, label));
+}
+
 function dismissable() {
-  for (const t of all(".toast:not(:has(> .dismiss))", find("#toasts"))) {
+  for (const t of all(".toast:not(.away, :has(> .dismiss))", find("#toasts"))) {
     const button = make("button", { type: "button", class: "dismiss", "aria-label": "Dismiss" }, "×");
     button.addEventListener("click", () => t.remove());
     t.append(button);
   }
 }
 
-// kept holds texts in this browser for the person and the organization that this page was drawn for, and nobody else's: what
-// was kept for others goes as soon as a page of another organization or person is open, and all of it at sign-out.
+// kept holds texts in this browser for the person and the organization that this page was drawn for. A page of another
+// organization of theirs says that there is something, and where, and not what; only that organization opens it again, if they
+// are still a member. What was kept for another person goes as soon as a page is open, and all of it at sign-out or after a week.
 const { tenant, person } = document.body.dataset;
 const shelf = `kept ${tenant} ${person} `;
+const week = 7 * 24 * 3600_000;
 export const kept = {
-  get: (name) => storage((s) => s.getItem(shelf + name)),
-  set: (name, text) => storage((s) => { s.setItem(shelf + name, text); return true; }) ?? false, // whether there was room
+  get: (name) => read(shelf + name)?.text ?? null,
+  set: (name, text, sent = false) => write(shelf + name, { text, sent, at: Date.now(), path: location.pathname + location.search }),
   drop: (name) => storage((s) => s.removeItem(shelf + name)),
 };
+
+const read = (key) => storage((s) => JSON.parse(s.getItem(key)));
+const write = (key, entry) => storage((s) => { s.setItem(key, JSON.stringify(entry)); return true; }) ?? false; // whether there was room
+const entries = () => (storage((s) => Object.keys(s)) ?? []).filter((key) => key.startsWith("kept ")).map((key) => {
+  const [, of, by] = key.split(" ");
+  return { at: 0, ...read(key), key, of, by };
+});
 
 // storage is null where the browser keeps nothing for us.
 function storage(use) {
   try { return use(localStorage); } catch { return null; }
 }
 
-function forget(which) {
-  storage((s) => Object.keys(s).filter((key) => key.startsWith("kept ") && which(key)).forEach((key) => s.removeItem(key)));
+const forget = (which) => entries().filter(which).forEach(({ key }) => storage((s) => s.removeItem(key)));
+
+if (person) forget((e) => e.by !== person || Date.now() - e.at > week);
+
+// A form that is marked keeps what is typed into it until a page of the site says what became of it: a message, that it was
+// taken; an error, that it was not.
+function keepForm(form) {
+  const name = `form ${form.dataset.keep}`, fields = all("textarea, input:not([type])", form);
+  const keep = (sent) => fields.some((f) => f.value !== f.defaultValue) ? kept.set(name, fields.map((f) => f.value), sent) : kept.drop(name);
+  form.addEventListener("input", () => keep(false));
+  form.addEventListener("submit", () => keep(true));
+  const typed = kept.get(name);
+  if (!typed || fields.every((f, i) => f.value === (typed[i] ?? ""))) return;
+  fields.forEach((f, i) => { f.value = typed[i] ?? ""; });
+  const drop = make("button", { type: "button" }, "Throw it away");
+  const said = make("p", { class: "soft", role: "status" }, "You wrote this before, and it was not saved. ", drop);
+  drop.addEventListener("click", () => { form.reset(); kept.drop(name); said.remove(); fields[0].focus(); });
+  form.append(said);
+  const folded = form.closest("details");
+  if (folded) folded.open = true;
 }
 
-if (tenant && person) forget((key) => !key.startsWith(shelf));
+// elsewhere says that a text of another organization waits there, with both ways out.
+function elsewhere() {
+  const waiting = new Map(entries().filter((e) => e.by === person && e.of !== tenant && e.path && !aside(e.key))
+    .sort((a, b) => a.at - b.at).map((e) => [e.of, e]));
+  for (const { of, path, key } of waiting.values()) {
+    const name = find(`.switcher button[value="${CSS.escape(of)}"] .name`)?.textContent;
+    const stay = make("button", { type: "button" }, "Stay here");
+    const made = make("div", { class: "toast away" },
+      make("p", {}, "Text that you wrote in ", make("strong", {}, name ?? "another organization"), " was not saved. It is kept in this browser."),
+      name ? post("/organizations/switch", { tenant_id: of, return_to: path }, `Go back to ${name}`) : make("a", { href: "/organizations" }, "Your organizations"), stay);
+    stay.addEventListener("click", () => { made.remove(); aside(key, true); });
+    find("#toasts").append(made);
+  }
+}
+
+// aside remembers for this tab what somebody does not want to be told again.
+function aside(key, put) {
+  try { return put ? sessionStorage.setItem(`aside ${key}`, "yes") : sessionStorage.getItem(`aside ${key}`); } catch { return null; }
+}
 
 // keys adds keys to this page and to its list of keys. Each row is {key, says, run}; run is called while nobody types, and
 // leaves the key to those added before by returning false.
@@ -175,6 +223,10 @@ document.addEventListener("submit", (e) => { if (e.target.matches('[action="/sig
 document.addEventListener("htmx:afterSettle", dismissable);
 document.addEventListener("htmx:sendError", () => toast("There was no answer: nothing was saved. Try again when you are connected."));
 find("[data-keys]")?.addEventListener("click", listKeys);
+if (find("[data-refused]")) entries().filter((e) => e.sent).forEach(({ key }) => write(key, { ...read(key), sent: false }));
+else if (find("#toasts .message")) forget((e) => e.key.startsWith(shelf) && e.sent);
+all("form[data-keep]").forEach(keepForm);
+if (person) elsewhere();
 all("[data-keys]").forEach((button) => { button.hidden = false; });
 dismissable();
 if (find("#toasts .message")) announce(find("#toasts .message").textContent);

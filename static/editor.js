@@ -147,10 +147,8 @@ class ProposalEditor extends HTMLElement {
     this.say("Not saved");
     const heading = page.querySelector("#content h1")?.textContent ?? "This was not saved";
     this.show([paragraph(heading, "strong"), ...page.querySelectorAll("#content > p:not(.soft, .message), #content > .bar")]);
-    const back = this.refused.querySelector("form");
-    if (back || status !== 401) this.forget(); // of an organization that this browser has left, nothing stays
-    else this.keep();
-    back?.addEventListener("submit", (e) => this.comeBack(e));
+    this.keep();
+    this.refused.querySelector("form")?.addEventListener("submit", (e) => this.comeBack(e));
     return false;
   }
 

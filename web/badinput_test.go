@@ -32,12 +32,14 @@ type target struct {
 	job, upload, proposal string // paths
 }
 
-func newTarget(t *testing.T) *target {
+// newTarget makes one, in Acme; others are further organizations.
+func newTarget(t *testing.T, others ...sandbox.Organization) *target {
 	t.Helper()
 	person := webtest.Operator
+	own := sandbox.Organization{ID: acme, Name: "Acme", Slug: "acme", CreatedBy: person, Members: map[string]string{person: "org:admin"}}
 	s := webtest.Start(t, dbtest.Own(t), sandbox.Seed{
 		People:        []sandbox.Person{{ID: person, Email: "olga@example.com", Name: "Olga"}},
-		Organizations: []sandbox.Organization{{ID: acme, Name: "Acme", Slug: "acme", CreatedBy: person, Members: map[string]string{person: "org:admin"}}},
+		Organizations: append([]sandbox.Organization{own}, others...),
 	})
 	g := &target{Site: s, Browser: signIn(t, s, person, "Acme")}
 	importFixture(t, g.Browser, "../app/upwork/testdata/vollna_webhook.json")

@@ -78,7 +78,7 @@ func (s *Server) answer(c echo.Context, err error) answer {
 	case hereLink:
 		a.link = pageOf(c.Request())
 	case signInLink:
-		a.link = signInAddress(c.Request())
+		a.link = s.signInAddress(c.Request(), err)
 	case siteLink:
 		a.link = s.base.String() + "/"
 	}
@@ -181,7 +181,7 @@ func (s *Server) redirectOrDraw(err error, c echo.Context) error {
 	var to elsewhere
 	switch {
 	case errors.Is(err, errSignIn) && c.Request().Method != http.MethodPost: // a browser follows no form to another site
-		return c.Redirect(http.StatusSeeOther, signInAddress(c.Request()))
+		return c.Redirect(http.StatusSeeOther, s.signInAddress(c.Request(), err))
 	case errors.As(err, &to):
 		return c.Redirect(http.StatusSeeOther, to.path)
 	}

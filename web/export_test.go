@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"upwork-ai-agent/db/control"
@@ -77,7 +78,7 @@ func CookieLines(t *testing.T, key []byte, base *url.URL) []string {
 		t.Fatal(err)
 	}
 	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
-	_, beginErr := c.begin(w, r, "/")
+	_, beginErr := c.begin(w, r, "/", uuid.Nil)
 	if err := errors.Join(c.write(w, r, cookie{}), c.clear(w, r), c.end(w, r), beginErr); err != nil {
 		t.Fatal(err)
 	}

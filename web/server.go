@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
@@ -164,11 +165,24 @@ func pageOf(r *http.Request) string {
 }
 
 // signInAddress is where to sign in and come back from. What was posted cannot be posted again after a sign-in, so its
-// page is where the person comes back to.
-func signInAddress(r *http.Request) string {
-	back := pageOf(r)
-	if back == "/" || strings.HasPrefix(back, "/sign") || strings.HasPrefix(back, "/auth/") {
+// page is where the person comes back to; in the organization that it was written for, or else the one that the ended
+// session was in. Whether the person may be there is asked after the sign-in.
+func (s *Server) signInAddress(r *http.Request, cause error) string {
+	q := url.Values{}
+	if back := pageOf(r); back != "/" && !strings.HasPrefix(back, "/sign") && !strings.HasPrefix(back, "/auth/") {
+		q.Set("return_to", back)
+	}
+	ck, _ := s.cookies.read(r)
+	tenant := ck.tenant
+	var lost *unentered
+	if errors.As(cause, &lost) && lost.form.id("tenant") != uuid.Nil {
+		tenant = lost.form.id("tenant")
+	}
+	if tenant != uuid.Nil {
+		q.Set("organization", tenant.String())
+	}
+	if len(q) == 0 {
 		return "/sign-in"
 	}
-	return "/sign-in?" + url.Values{"return_to": {back}}.Encode()
+	return "/sign-in?" + q.Encode()
 }

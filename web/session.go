@@ -33,6 +33,7 @@ type cookie struct {
 type entry struct {
 	state    string
 	returnTo string
+	tenant   uuid.UUID // to work in after it, if the person is in it; zero: no matter
 }
 
 // cookies reads and writes our two cookies.
@@ -180,12 +181,12 @@ func (c *cookies) clear(w http.ResponseWriter, r *http.Request) error {
 }
 
 // begin remembers a sign-in under way and returns its state.
-func (c *cookies) begin(w http.ResponseWriter, r *http.Request, returnTo string) (string, error) {
+func (c *cookies) begin(w http.ResponseWriter, r *http.Request, returnTo string, tenant uuid.UUID) (string, error) {
 	state := rand.Text()
 	s := sessions.NewSession(c.entry, c.prefix+"sign-in")
 	options := *c.entry.Options
 	s.Options = &options
-	s.Values["state"], s.Values["return"] = state, returnTo
+	s.Values["state"], s.Values["return"], s.Values["tenant"] = state, returnTo, tenant.String()
 	return state, c.entry.Save(r, w, s)
 }
 
@@ -195,7 +196,8 @@ func (c *cookies) pending(r *http.Request) (entry, bool) {
 	if err != nil || s.IsNew || text(s, "state") == "" {
 		return entry{}, false
 	}
-	return entry{state: text(s, "state"), returnTo: text(s, "return")}, true
+	tenant, _ := uuid.Parse(text(s, "tenant")) // no matter where there is none
+	return entry{state: text(s, "state"), returnTo: text(s, "return"), tenant: tenant}, true
 }
 
 func (c *cookies) end(w http.ResponseWriter, r *http.Request) error {

@@ -172,3 +172,29 @@ func TestANewcomerCreatesAnOrganization(t *testing.T) {
 		t.Errorf("its maker may not import")
 	}
 }
+
+func TestWhoeverSignsInAgainIsBackInTheOrganizationOfWhatTheyWrote(t *testing.T) {
+	t.Parallel()
+	s, b, editor := draft(t)
+	signIn(t, s, ana, "Beta") // used last
+	exec(t, s.Database, "UPDATE control.sessions SET revoked_at = now() WHERE clerk_user_id = $1", ana)
+	p := b.Submit(editor, editorForm, url.Values{"letter": {"written too late"}})
+	link := p.Find("main a.button").AttrOr("href", "")
+	if p.Status != http.StatusUnauthorized || p.Find("textarea").First().Text() != "written too late" {
+		t.Fatalf("%d %q", p.Status, p.H1())
+	}
+	if back := b.SignInFrom(link, ana); back.URL.Path != editor.URL.Path || !strings.Contains(back.Find(".switcher summary").Text(), "Acme") {
+		t.Errorf("%s leads to %s in %s", link, back.URL, back.Find(".switcher summary").Text())
+	}
+	exec(t, s.Database, "UPDATE control.sessions SET revoked_at = now() WHERE clerk_user_id = $1", ana)
+	if back := b.SignInFrom(editor.URL.Path, ana); back.URL.Path != editor.URL.Path || back.Status != http.StatusOK {
+		t.Errorf("a link opened too late leads to %s: %d", back.URL, back.Status)
+	}
+	// An organization that one is not in is no wish.
+	foreign := signIn(t, s, ana, "Beta").Get("/jobs").Find("body").AttrOr("data-tenant", "")
+	for _, wish := range []string{foreign, nobodys, "x", "%00"} {
+		if p := s.Browser(t).SignInFrom("/sign-in?return_to=%2Fjobs&organization="+wish, ben); !strings.Contains(p.Find(".switcher summary").Text(), "Acme") {
+			t.Errorf("%q leads ben to %q", wish, p.Find(".switcher summary").Text())
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"upwork-ai-agent/app"
@@ -44,7 +45,8 @@ func (h *handlers) signIn(c echo.Context) error {
 	if !ok {
 		back = "/"
 	}
-	state, err := h.cookies.begin(c.Response(), c.Request(), back)
+	tenant, _ := uuid.Parse(c.QueryParam("organization")) // what is none is no wish
+	state, err := h.cookies.begin(c.Response(), c.Request(), back, tenant)
 	if err != nil {
 		return err
 	}
@@ -88,7 +90,7 @@ func (h *handlers) callback(c echo.Context) error {
 // enterApp mints our session for a person whom Clerk has just vouched for.
 func (h *handlers) enterApp(c echo.Context, pending entry, claims *clerk.Claims) error {
 	ctx := c.Request().Context()
-	person, tenant, err := h.orgs.SignIn(ctx, claims)
+	person, tenant, err := h.orgs.SignIn(ctx, claims, pending.tenant)
 	if err != nil {
 		return err
 	}

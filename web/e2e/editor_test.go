@@ -211,7 +211,7 @@ func TestTheEditorOfAnotherOrganizationKeepsItsTextAndLeadsBack(t *testing.T) {
 	retype(t, ctx, "for Quillmoor only")
 	until(t, ctx, "it is refused", `document.querySelector(".refused").textContent.includes("This was written in Quillmoor Studio")`)
 	step(t, ctx, 26, "editor-wrong-tenant")
-	if n := count(t, ctx, ".refused form, .refused a"); n != 2 || letter(t, ctx) != "for Quillmoor only" || kept(t, ctx) != 0 {
+	if n := count(t, ctx, ".refused form, .refused a"); n != 2 || letter(t, ctx) != "for Quillmoor only" || kept(t, ctx) != 1 {
 		t.Errorf("%d ways out, the letter is %q, %d texts in the browser", n, letter(t, ctx), kept(t, ctx))
 	}
 	do(t, ctx, chromedp.Click(chromedp.CSS(".refused form button")))
@@ -250,6 +250,45 @@ func TestASessionThatEndedLeavesTheTextAndLeadsBackToIt(t *testing.T) {
 	open(t, ctx, editor)
 	if got := letter(t, ctx); got != "after the end" {
 		t.Errorf("signed in again the letter is %q", got)
+	}
+}
+
+func TestATextWaitsInItsOrganizationWhileThePersonIsInAnother(t *testing.T) {
+	t.Parallel()
+	s, ctx := start(t), browser(t)
+	editor := write(t, ctx, s, demo.People()[0].ID, "Quillmoor Studio")
+	do(t, ctx, chromedp.Evaluate[chromedp.Void](`(async () => {
+		const form = document.querySelector('form[action="/sign-out"]');
+		await fetch(form.action, {method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual"});
+	})()`, chromedp.EvalAwaitPromise)) // as another tab would
+	retype(t, ctx, "waiting for Quillmoor")
+	until(t, ctx, "it is refused", `document.querySelector(".refused").textContent.includes("You are signed out")`)
+	signIn(t, ctx, s, demo.People()[0].ID)
+	choose(t, ctx, "Brindlewick Collective")
+	says(t, ctx, ".toast.away", "Text that you wrote in Quillmoor Studio was not saved.")
+	if strings.Contains(get(t, ctx, chromedp.Text(chromedp.CSS("body"))), "waiting for Quillmoor") {
+		t.Error("the text itself is shown in another organization")
+	}
+	step(t, ctx, 28, "kept-elsewhere")
+	do(t, ctx, chromedp.Evaluate[chromedp.Void](axe))
+	for _, finding := range check(t, ctx) {
+		t.Errorf("with a text waiting elsewhere: %s", finding)
+	}
+	open(t, ctx, editor) // a link to it leads nowhere here
+	says(t, ctx, ".toast.away", "Quillmoor Studio")
+	click(t, ctx, ".toast.away form button")
+	if got := here(t, ctx); got != editor {
+		t.Errorf("the way back leads to %s", got)
+	}
+	until(t, ctx, "it is offered", `document.querySelector(".card.kept").hidden === false`)
+	do(t, ctx, chromedp.Click(chromedp.CSS("[data-take]")))
+	until(t, ctx, "it is saved", state("Saved"))
+	if n := kept(t, ctx); n != 0 {
+		t.Errorf("%d texts stay in the browser", n)
+	}
+	open(t, ctx, editor)
+	if got := letter(t, ctx); got != "waiting for Quillmoor" {
+		t.Errorf("the letter is %q", got)
 	}
 }
 
