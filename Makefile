@@ -17,7 +17,7 @@ run: ## start the app
 
 .PHONY: test
 test: install ## install what is missing, then run every test with the race detector
-	go test -race -count=1 -timeout 30m ./...
+	go test -race -count=1 -timeout 15m ./...
 
 # The packages whose promises rest on what Postgres does, and the whole app over them.
 ON_18 := ./db/... ./web ./app/... .

@@ -8,7 +8,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -86,7 +85,18 @@ func (g *target) fields(r web.Route) url.Values {
 }
 
 // leaks is what no page may say: the words of the database, its driver and the language.
-var leaks = regexp.MustCompile(`SQLSTATE|pgx|pgconn|goroutine|runtime error|violates|syntax error|invalid byte sequence|panic`)
+var leaks = []string{"SQLSTATE", "pgx", "pgconn", "goroutine", "runtime error", "violates", "syntax error", "invalid byte sequence", "panic"}
+
+// leak is the first of them that a page says. What is drawn anew, and spells a short word now and then, is no saying of the
+// page; to cut it out costs more than to find nothing.
+func leak(body string) string {
+	for _, word := range leaks {
+		if strings.Contains(body, word) && strings.Contains(same(body), word) {
+			return word
+		}
+	}
+	return ""
+}
 
 // judge fails the test for an answer that is no clear refusal, or that tells of the machinery.
 func judge(t *testing.T, what string, p *webtest.Page, least int) {
@@ -94,7 +104,7 @@ func judge(t *testing.T, what string, p *webtest.Page, least int) {
 	if p.Status < least || p.Status >= 500 {
 		t.Errorf("%s: %d to %q %s", what, p.Status, p.Header.Get("Location"), p.H1())
 	}
-	if found := leaks.FindString(same(p.Body)); found != "" {
+	if found := leak(p.Body); found != "" {
 		t.Errorf("%s: the page says %q", what, found)
 	}
 	html := strings.HasPrefix(p.Header.Get("Content-Type"), "text/html")

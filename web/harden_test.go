@@ -186,14 +186,13 @@ func bombs(t testing.TB) map[string]func(*http.Request) []byte {
 	t.Helper()
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
-	for range 1000 {
-		if _, err := z.Write(make([]byte, 1<<20)); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := z.Write(make([]byte, 1<<20)); err != nil {
+		t.Fatal(err)
 	}
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
+	gigabyte := bytes.Repeat(packed.Bytes(), 1000) // members of one file, as RFC 1952 has them
 	var keys, parts bytes.Buffer
 	for i := range 100_000 {
 		fmt.Fprintf(&keys, "k%d=v&", i)
@@ -217,7 +216,7 @@ func bombs(t testing.TB) map[string]func(*http.Request) []byte {
 		"a gigabyte of zeroes in a megabyte": func(r *http.Request) []byte {
 			r.Header.Set("Content-Encoding", "gzip")
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-			return packed.Bytes()
+			return gigabyte
 		},
 		"100,000 keys":  kind("application/x-www-form-urlencoded", keys.Bytes()),
 		"20,000 parts":  kind(w.FormDataContentType(), parts.Bytes()),

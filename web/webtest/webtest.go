@@ -154,11 +154,25 @@ func Open(t testing.TB, base string) *Browser {
 
 // Page is an answer.
 type Page struct {
-	*goquery.Document
 	Status int
 	Header http.Header
 	URL    *url.URL
 	Body   string
+	t      testing.TB
+	doc    *goquery.Document // Body, read once somebody looks for something in it
+}
+
+// Find looks for elements of the page. It is for one goroutine at a time.
+func (p *Page) Find(selector string) *goquery.Selection {
+	p.t.Helper()
+	if p.doc == nil {
+		doc, err := goquery.NewDocumentFromReader(strings.NewReader(p.Body))
+		if err != nil {
+			p.t.Fatalf("%s: %v", p.URL, err)
+		}
+		p.doc = doc
+	}
+	return p.doc.Find(selector)
 }
 
 // H1 is the page's heading.
@@ -310,10 +324,17 @@ func (b *Browser) do(r *http.Request) *Page {
 		b.t.Fatal(err)
 	}
 	b.at = page.URL.String()
-	if token, ok := page.Find("form input[name=token]").Attr("value"); ok {
+	if token := page.token(); token != "" {
 		b.Token = token
 	}
 	return page
+}
+
+// token is that of the page's first form that has one. Most pages are asked for nothing else: they are not parsed for it.
+func (p *Page) token() string {
+	_, rest, _ := strings.Cut(p.Body, `name="token" value="`)
+	token, _, _ := strings.Cut(rest, `"`)
+	return token
 }
 
 func (b *Browser) fetch(r *http.Request) (*Page, error) {
@@ -325,9 +346,5 @@ func (b *Browser) fetch(r *http.Request) (*Page, error) {
 	if err := errors.Join(err, response.Body.Close()); err != nil {
 		return nil, fmt.Errorf("body: %w", err)
 	}
-	doc, err := goquery.NewDocumentFromReader(bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	return &Page{Document: doc, Status: response.StatusCode, Header: response.Header, URL: response.Request.URL, Body: string(body)}, nil
+	return &Page{Status: response.StatusCode, Header: response.Header, URL: response.Request.URL, Body: string(body), t: b.t}, nil
 }
