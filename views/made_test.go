@@ -140,7 +140,7 @@ func TestWhatAPageOffersDependsOnTheRoleAndTheStatus(t *testing.T) {
 	t.Parallel()
 	pages := all()
 	for name, offers := range map[string]map[string]int{ // selector to how often
-		"jobs":                  {`.row form[action$="/triage"]`: 1, `.row [name=return_to]`: 1, `input[name=id][form=change]`: 2, `#change button`: 4, `#which option`: 3, `.searches button[formaction]`: 2, `.keep form`: 3, `.keep button[value=plain]`: 1, `.row button[value=shortlisted]`: 1, `.row button[value=skipped]`: 1, `.tabs a[aria-current=page]`: 1, `.top nav a[aria-current=page]`: 1, `a[rel=next]`: 1, `.top nav a`: 4, `.alarm a`: 1},
+		"jobs":                  {`form#decide [name=return_to]`: 1, `form#decide [name=token]`: 1, `.row button[form=decide][formaction$="/triage"]`: 2, `.row [aria-labelledby=job-1][name=id]`: 1, `h2#job-1`: 1, `input[name=id][form=change]`: 2, `#change button`: 4, `#which option`: 3, `.searches button[formaction]`: 2, `.keep form`: 3, `.keep button[value=plain]`: 1, `.row button[value=shortlisted]`: 1, `.row button[value=skipped]`: 1, `.tabs a[aria-current=page]`: 1, `.top nav a[aria-current=page]`: 1, `a[rel=next]`: 1, `.top nav a`: 4, `.alarm a`: 1},
 		"jobs as a viewer":      {`main form[method=post]`: 0, `a[href="/jobs/import"]`: 0, `a[rel=next]`: 0, `.filter a`: 0},
 		"jobs without a match":  {`.empty a[href="/jobs?triage="]`: 1, `.filter a[href="/jobs?triage=new"]`: 1, `#change`: 0, `[aria-invalid=true]`: 2},
 		"jobs-none":             {`.empty a[href="/jobs/import"]`: 1},

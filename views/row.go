@@ -3,6 +3,7 @@ package views
 import (
 	"context"
 	"io"
+	"strconv"
 
 	"github.com/a-h/templ"
 
@@ -41,21 +42,25 @@ var payments = map[string]literal{
 // jobRows are the rows of the jobs list, written by hand: this is the one place where the allocations of a component show.
 func jobRows(p *JobsPage) templ.Component {
 	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
-		m := make(markup, 0, 1024*len(p.Rows))
+		m := make(markup, 0, 2048*len(p.Rows)) // bytes; most rows have fewer
 		for i := range p.Rows {
-			m.jobRow(&p.Rows[i], p)
+			m.jobRow(i, &p.Rows[i], p)
 		}
 		_, err := w.Write(m)
 		return err
 	})
 }
 
-func (m *markup) jobRow(r *job.Row, p *JobsPage) {
+// jobRow is the row at a place of the list. Its title has an id by that place, which names the controls of the row for who
+// does not see it: a title is long, and there are fifty.
+func (m *markup) jobRow(at int, r *job.Row, p *JobsPage) {
 	m.html(`<li class="row">`)
 	if p.canWrite() {
-		m.tick(r)
+		m.tick(at, r)
 	}
-	m.html(`<div class="main"><h2><a href="/jobs/`)
+	m.html(`<div class="main"><h2`)
+	m.named("id", at)
+	m.html(`><a href="/jobs/`)
 	m.id(r.ID)
 	m.html(`">`)
 	m.text(r.Title)
@@ -73,22 +78,27 @@ func (m *markup) jobRow(r *job.Row, p *JobsPage) {
 		m.html(`</span>`)
 	}
 	if p.canWrite() && (r.Triage == job.New || r.Triage == job.Shortlisted) {
-		m.triageForm(r, p)
+		m.triage(at, r)
 	}
 	m.html(`</div></li>`)
 }
 
 // tick chooses a row for a change of many. It belongs to the form above the list.
-func (m *markup) tick(r *job.Row) {
+func (m *markup) tick(at int, r *job.Row) {
 	m.html(`<div class="tick"><input type="checkbox" form="change" name="id" value="`)
 	m.id(r.ID)
-	m.html(`" id="tick-`)
-	m.id(r.ID)
-	m.html(`"><label class="hidden" for="tick-`)
-	m.id(r.ID)
-	m.html(`">Choose `)
-	m.text(r.Title)
-	m.html(`</label></div>`)
+	m.html(`"`)
+	m.named("aria-labelledby", at)
+	m.html(`></div>`)
+}
+
+// named adds an attribute that points to the title of the row at a place of the list, or the id that it points to.
+func (m *markup) named(attribute literal, at int) {
+	m.html(` `)
+	m.html(attribute)
+	m.html(`="job-`)
+	*m = strconv.AppendInt(*m, int64(at), 10)
+	m.html(`"`)
 }
 
 // options are the choices of a list, one of them chosen.
@@ -172,21 +182,22 @@ func (m *markup) skills(skills []string) {
 	m.html(`</ul>`)
 }
 
-// triageForm is for the two decisions that are made from the list. Its buttons name the job for who does not see the row.
-func (m *markup) triageForm(r *job.Row, p *JobsPage) {
-	m.html(`<form method="post" action="/jobs/`)
-	m.id(r.ID)
-	m.html(`/triage">`)
-	m.formFields(&p.Shell)
-	m.html(`<input type="hidden" name="return_to" value="`)
-	m.text(p.Return)
-	m.html(`">`)
+// triage are the two decisions that are made from the list. The form that they send stands before it, once for all rows.
+func (m *markup) triage(at int, r *job.Row) {
+	m.html(`<div class="decisions">`)
 	if r.Triage == job.New {
-		m.html(`<button type="submit" name="to" value="shortlisted">Shortlist<span class="hidden"> `)
-		m.text(r.Title)
-		m.html(`</span></button>`)
+		m.decide(at, r, `shortlisted">Shortlist`)
 	}
-	m.html(`<button type="submit" name="to" value="skipped">Skip<span class="hidden"> `)
-	m.text(r.Title)
-	m.html(`</span></button></form>`)
+	m.decide(at, r, `skipped">Skip`)
+	m.html(`</div>`)
+}
+
+func (m *markup) decide(at int, r *job.Row, to literal) {
+	m.html(`<button type="submit" form="decide" formaction="/jobs/`)
+	m.id(r.ID)
+	m.html(`/triage"`)
+	m.named("aria-describedby", at)
+	m.html(` name="to" value="`)
+	m.html(to)
+	m.html(`</button>`)
 }

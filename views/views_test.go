@@ -244,6 +244,12 @@ func TestEveryPageHasOneHeadingUniqueIDsAndLabels(t *testing.T) {
 			}
 		})
 		doc.Find("input:not([type=hidden]), select, textarea").Each(func(_ int, s *goquery.Selection) {
+			if by, ok := s.Attr("aria-labelledby"); ok {
+				if strings.TrimSpace(doc.Find("#"+by).Text()) == "" {
+					t.Errorf("%s: the control is labelled by %q, which says nothing", name, by)
+				}
+				return
+			}
 			if id := s.AttrOr("id", ""); doc.Find("label").FilterFunction(func(_ int, l *goquery.Selection) bool { return l.AttrOr("for", "") == id }).Length() != 1 {
 				t.Errorf("%s: the control %q has no label", name, id)
 			}

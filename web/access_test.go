@@ -151,8 +151,8 @@ func TestAViewerReadsAndChangesNothing(t *testing.T) {
 	importFixture(t, owner, "../app/upwork/testdata/vollna_webhook.json")
 	b := signIn(t, s, vera, "Acme")
 	jobs := b.Get("/jobs")
-	if jobs.Find(".row").Length() != 2 || jobs.Find(".row form").Length() != 0 {
-		t.Fatalf("%d rows, %d forms", jobs.Find(".row").Length(), jobs.Find(".row form").Length())
+	if jobs.Find(".row").Length() != 2 || jobs.Find(".row button").Length() != 0 {
+		t.Fatalf("%d rows, %d buttons", jobs.Find(".row").Length(), jobs.Find(".row button").Length())
 	}
 	job := jobs.Find(".row h2 a").First().AttrOr("href", "")
 	tenant := jobs.Find(`.switcher [aria-current]`).AttrOr("value", "")

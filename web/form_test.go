@@ -251,7 +251,7 @@ func TestTriageMovesAJobAndSaysSo(t *testing.T) {
 	b := signIn(t, s, ana, "Acme")
 	importFixture(t, b, "../app/upwork/testdata/vollna_webhook.json")
 	jobs := b.Get("/jobs?q=billing")
-	back := b.Submit(jobs, ".row form", url.Values{"to": {"shortlisted"}})
+	back := b.Submit(jobs, ".row button[value=shortlisted]", nil)
 	if back.URL.RequestURI() != "/jobs?q=billing" || !strings.HasSuffix(back.Message(), "was shortlisted.") {
 		t.Fatalf("after shortlisting at %s: %q", back.URL, back.Message())
 	}

@@ -220,14 +220,21 @@ func (b *Browser) send(path string, fields url.Values) *Page {
 	return b.do(r)
 }
 
-// Submit sends the form that selector finds on p, with its hidden fields and fields over them.
+// Submit sends the form that selector finds on p, or whose button it finds, with its hidden fields and fields over them.
 func (b *Browser) Submit(p *Page, selector string, fields url.Values) *Page {
 	b.t.Helper()
 	form := p.Find(selector)
 	if form.Length() != 1 {
 		b.t.Fatalf("%d forms for %q on %s", form.Length(), selector, p.URL)
 	}
-	all := url.Values{}
+	all, to := url.Values{}, form.AttrOr("action", "")
+	if goquery.NodeName(form) == "button" {
+		to = form.AttrOr("formaction", "")
+		all.Set(form.AttrOr("name", ""), form.AttrOr("value", ""))
+		if form = p.Find("form#" + form.AttrOr("form", "")); form.Length() != 1 {
+			b.t.Fatalf("%d forms of the button %q on %s", form.Length(), selector, p.URL)
+		}
+	}
 	form.Find("input, textarea").Each(func(_ int, s *goquery.Selection) {
 		kind, _ := s.Attr("type")
 		_, checked := s.Attr("checked")
@@ -245,7 +252,7 @@ func (b *Browser) Submit(p *Page, selector string, fields url.Values) *Page {
 	for name, values := range fields {
 		all[name] = values
 	}
-	action, err := p.URL.Parse(form.AttrOr("action", ""))
+	action, err := p.URL.Parse(to)
 	if err != nil {
 		b.t.Fatal(err)
 	}
