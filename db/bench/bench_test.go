@@ -1,33 +1,23 @@
 package bench_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"net/http"
-	"net/http/httptest"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/gorilla/sessions"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/labstack/echo/v4"
 
-	"upwork-ai-agent/app/clerk/sandbox"
 	"upwork-ai-agent/db"
 	"upwork-ai-agent/db/control"
 	"upwork-ai-agent/db/dbtest"
 	"upwork-ai-agent/db/demo"
 	"upwork-ai-agent/db/internal/sealed"
 	"upwork-ai-agent/db/job"
-	"upwork-ai-agent/views"
-	"upwork-ai-agent/web/webtest"
 )
 
 func TestMain(m *testing.M) { dbtest.Main(m) }
@@ -91,35 +81,61 @@ func pool(b *testing.B, url string) *pgxpool.Pool {
 	return p
 }
 
-// The statements of db/job.
-var (
-	jobSQL  = "SELECT " + columns[job.Job]() + " FROM jobs WHERE tenant_id = $1 AND id = $2"
-	listSQL = `
-		SELECT j.id, j.title, left(j.description, 240) || CASE WHEN length(j.description) > 240 THEN '…' ELSE '' END AS snippet, j.contract,
-		       j.hourly_min, j.hourly_max, j.budget, j.experience, j.skills, j.proposals_min, j.proposals_max, j.client_country,
-		       j.client_payment_verified, j.client_spent, j.client_spent_floor, j.posted_at, j.triage,
-		       coalesce((SELECT u.name FROM users u WHERE u.tenant_id = $1 AND u.id = j.assignee_id), '') AS assignee
-		FROM jobs j WHERE j.tenant_id = $1 ORDER BY j.posted_at DESC, j.id DESC LIMIT 51`
-)
+// asked is what the app sends for a page, as its View queues it: the gate, who asks, and then what the page shows.
+type asked []*pgx.QueuedQuery
+
+// work is what remains without tenancy.
+func (a asked) work() []*pgx.QueuedQuery { return a[2:] }
+
+// who is the statement that reads the member.
+func (a asked) who() *pgx.QueuedQuery { return a[1] }
+
+// TraceBatchStart notes what is sent.
+func (a *asked) TraceBatchStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceBatchStartData) context.Context {
+	*a = data.Batch.QueuedQueries
+	return ctx
+}
+
+// TraceBatchQuery does nothing.
+func (*asked) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+
+// TraceBatchEnd does nothing.
+func (*asked) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
+
+// TraceQueryStart does nothing: a tracer must be one of queries too.
+func (*asked) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	return ctx
+}
+
+// TraceQueryEnd does nothing.
+func (*asked) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// listen reads a page once and returns what was sent for it, so that the floor runs the very statements of the app.
+func (f *field) listen(b *testing.B, page func(*db.View)) asked {
+	b.Helper()
+	all := &asked{}
+	d := f.Tuned(b, func(c *pgxpool.Config) { c.ConnConfig.Tracer = all })
+	err := d.Read(b.Context(), f.actor(db.Viewer), func(v *db.View) error {
+		page(v)
+		return v.Load()
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if len(*all) < 3 || !strings.Contains((*all)[0].SQL, "set_tenant") || !strings.Contains(all.who().SQL, "clerk_id") {
+		b.Fatalf("the app sends %d statements, and not the gate and the member first", len(*all))
+	}
+	return *all
+}
 
 // errNothing ends a Tx without a change: it is rolled back in the one trip that a COMMIT would have taken.
 var errNothing = errors.New("nothing to change")
 
-// columns are the columns that T is read from.
-func columns[T any]() string {
-	var names []string
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
-		if name := f.Tag.Get("db"); name != "" {
-			names = append(names, name)
-		}
-	}
-	return strings.Join(names, ", ")
-}
-
+// rows runs q without tenancy.
 func rows[T any](ctx context.Context, q interface {
 	Query(context.Context, string, ...any) (pgx.Rows, error)
-}, sql string, args ...any) ([]T, error) {
-	r, err := q.Query(ctx, sql, args...)
+}, asked *pgx.QueuedQuery) ([]T, error) {
+	r, err := q.Query(ctx, asked.SQL, asked.Arguments...)
 	if err != nil {
 		return nil, err
 	}
@@ -129,25 +145,48 @@ func rows[T any](ctx context.Context, q interface {
 func (f *field) actor(least db.Role) db.Actor { return db.NewMember(f.tenant, f.owner, least) }
 
 // fourTrips is how tenancy is usually done.
-func fourTrips[T any](ctx context.Context, f *field, sql string, args ...any) error {
+func fourTrips[T any](ctx context.Context, f *field, asked *pgx.QueuedQuery) error {
 	return pgx.BeginFunc(ctx, f.naive, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT app.set_tenant($1, $2)", f.tenant.ID, f.Token(f.tenant.ID, f.tenant.Epoch)); err != nil {
 			return err
 		}
-		_, err := rows[T](ctx, tx, sql, args...)
+		_, err := rows[T](ctx, tx, asked)
 		return err
 	})
+}
+
+// whoAsks reads the member and what it asks for, in one pipeline without tenancy: an app of one tenant has members too.
+func (f *field) whoAsks(ctx context.Context, who, asked *pgx.QueuedQuery) error {
+	b := &pgx.Batch{}
+	b.Queue(who.SQL, who.Arguments...).Query(func(r pgx.Rows) error {
+		_, err := pgx.CollectExactlyOneRow(r, func(r pgx.CollectableRow) (m db.Member, err error) {
+			return m, r.Scan(&m.ID, &m.Name, &m.Email, &m.Role)
+		})
+		return err
+	})
+	b.Queue(asked.SQL, asked.Arguments...).Query(func(r pgx.Rows) error {
+		_, err := pgx.CollectRows(r, pgx.RowToStructByName[job.Job])
+		return err
+	})
+	return f.plain.SendBatch(ctx, b).Close()
 }
 
 // BenchmarkSeam races the seam against plain autocommit on a point look-up and on a list of fifty rows.
 func BenchmarkSeam(b *testing.B) {
 	f := prepare(b)
+	var (
+		one  job.Job
+		many []job.Row
+	)
+	look := f.listen(b, func(v *db.View) { job.Get(v, f.job, &one) })
+	list := f.listen(b, func(v *db.View) { job.List(v, job.Filter{}, &many) })
 	for _, clients := range []int{1, 8} {
 		race(b, "point look-up", clients, []variant{
 			{"without tenancy", 0, func(ctx context.Context) error {
-				_, err := rows[job.Job](ctx, f.plain, jobSQL, f.tenant.ID, f.job)
+				_, err := rows[job.Job](ctx, f.plain, look.work()[0])
 				return err
 			}},
+			{"without tenancy, and who asks", 0, func(ctx context.Context) error { return f.whoAsks(ctx, look.who(), look.work()[0]) }},
 			{"View", 0.5, func(ctx context.Context) error {
 				return f.DB.Read(ctx, f.actor(db.Viewer), func(v *db.View) error {
 					var j job.Job
@@ -158,7 +197,7 @@ func BenchmarkSeam(b *testing.B) {
 			{"Tx", 0.35, func(ctx context.Context) error {
 				err := f.DB.Write(ctx, f.actor(db.MemberRole), func(ctx context.Context, tx *db.Tx) error {
 					var j job.Job
-					if err := sealed.Find(ctx, tx, "bench", jobSQL, &j, f.job); err != nil {
+					if err := sealed.Find(ctx, tx, "bench", look.work()[0].SQL, &j, f.job); err != nil {
 						return err
 					}
 					return errNothing
@@ -168,11 +207,11 @@ func BenchmarkSeam(b *testing.B) {
 				}
 				return err
 			}},
-			{"four trips", 0, func(ctx context.Context) error { return fourTrips[job.Job](ctx, f, jobSQL, f.tenant.ID, f.job) }},
+			{"four trips", 0, func(ctx context.Context) error { return fourTrips[job.Job](ctx, f, look.work()[0]) }},
 		})
 		race(b, "list of 50", clients, []variant{
 			{"without tenancy", 0, func(ctx context.Context) error {
-				_, err := rows[job.Row](ctx, f.plain, listSQL, f.tenant.ID)
+				_, err := rows[job.Row](ctx, f.plain, list.work()[0])
 				return err
 			}},
 			{"View", 0.85, func(ctx context.Context) error {
@@ -182,98 +221,7 @@ func BenchmarkSeam(b *testing.B) {
 					return v.Load()
 				})
 			}},
-			{"four trips", 0, func(ctx context.Context) error { return fourTrips[job.Row](ctx, f, listSQL, f.tenant.ID) }},
+			{"four trips", 0, func(ctx context.Context) error { return fourTrips[job.Row](ctx, f, list.work()[0]) }},
 		})
 	}
-}
-
-// BenchmarkPage races the jobs page of the whole app against the same page without tenancy: the same session statement, the
-// same cookie work, the same query and the same component, but no gate, no actor row and no policy.
-func BenchmarkPage(b *testing.B) {
-	f := prepare(b)
-	site := webtest.Start(b, f.Database, sandbox.Seed{
-		People:        []sandbox.Person{{ID: f.owner, Email: "mara@example.com", Name: "Mara Veldane"}},
-		Organizations: []sandbox.Organization{{ID: demo.Organizations(time.Now())[0].ClerkID, Name: demo.Organizations(time.Now())[0].Name, CreatedBy: f.owner, Members: map[string]string{f.owner: "org:admin"}}},
-	})
-	browser := site.Browser(b)
-	if page := browser.SignIn(f.owner); page.Find(".row").Length() != job.PageSize {
-		page = browser.Get("/jobs")
-		if page.Find(".row").Length() != job.PageSize {
-			b.Fatalf("the jobs page has %d rows at %s", page.Find(".row").Length(), page.URL)
-		}
-	}
-	cookie := &http.Cookie{Name: "session", Value: browser.Cookie("session")}
-	uncounted := *f.Database // the same database, whose statements nobody counts
-	uncounted.DB = f.Tuned(b, func(c *pgxpool.Config) { c.MaxConns = 16 })
-	silent := webtest.Start(b, &uncounted, sandbox.Seed{})
-	floor := httptest.NewServer(f.floor(b))
-	b.Cleanup(floor.Close)
-	for _, clients := range []int{1, 4} {
-		race(b, "jobs page, 50 rows", clients, []variant{
-			{"without tenancy", 0, fetch(floor.URL+"/jobs", cookie)},
-			{"the app", 0.95, fetch(site.URL+"/jobs", cookie)},
-		})
-		race(b, "jobs page, policy hits", clients, []variant{
-			{"not counted", 0, fetch(silent.URL+"/jobs", cookie)},
-			{"counted", 0.98, fetch(site.URL+"/jobs", cookie)},
-		})
-	}
-}
-
-func fetch(address string, cookie *http.Cookie) func(context.Context) error {
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	return func(ctx context.Context) error {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-		if err != nil {
-			return err
-		}
-		r.AddCookie(cookie)
-		r.Header.Set("Accept-Encoding", "identity") // the floor compresses nothing
-		response, err := client.Do(r)
-		if err != nil {
-			return err
-		}
-		n, err := io.Copy(io.Discard, response.Body)
-		if err := errors.Join(err, response.Body.Close()); err != nil {
-			return err
-		}
-		if response.StatusCode != http.StatusOK || n < 20_000 {
-			return fmt.Errorf("%s: %d with %d bytes", address, response.StatusCode, n)
-		}
-		return nil
-	}
-}
-
-// floor is the page as it would be without tenancy.
-func (f *field) floor(b *testing.B) http.Handler {
-	b.Helper()
-	store := sessions.NewCookieStore(make([]byte, 32), make([]byte, 32))
-	sealedCookie, err := store.Codecs[0].Encode("session", map[any]any{"sid": strings.Repeat("x", 43), "tenant": f.tenant.ID.String()})
-	if err != nil {
-		b.Fatal(err)
-	}
-	e := echo.New()
-	e.GET("/jobs", func(c echo.Context) error {
-		ctx := c.Request().Context()
-		values := map[any]any{}
-		if err := store.Codecs[0].Decode("session", sealedCookie, &values); err != nil {
-			return err
-		}
-		session, err := control.LoadSession(ctx, f.DB, f.sid, f.tenant.ID)
-		if err != nil {
-			return err
-		}
-		list, err := rows[job.Row](ctx, f.plain, listSQL, f.tenant.ID)
-		if err != nil {
-			return err
-		}
-		p := views.JobsPage{Rows: list[:job.PageSize], Next: "/jobs?before=x", Shell: views.Shell{Title: "Jobs", Section: "jobs", PersonName: session.Name, PersonEmail: session.Email,
-			Tenant: f.tenant.ID, TenantName: session.TenantName, Role: db.Owner, Organizations: session.Organizations, Sandbox: true, Now: time.Now(), Return: "/jobs"}}
-		var page bytes.Buffer
-		if err := views.Jobs(p).Render(ctx, &page); err != nil {
-			return err
-		}
-		return c.HTMLBlob(http.StatusOK, page.Bytes())
-	})
-	return e
 }
