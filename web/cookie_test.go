@@ -70,7 +70,7 @@ func mutilate(rng *rand.Rand, good string) string {
 
 func TestOfAHundredThousandCookiesThatAreNotOursNoneIsTakenAndNoneBreaksAnything(t *testing.T) {
 	t.Parallel()
-	s := start(t, func(o *web.Options) { o.Log = slog.New(slog.DiscardHandler) })
+	s := start(t, func(o *web.Options) { o.Log, o.Tracer = slog.New(slog.DiscardHandler), nil }) // both are kept in memory
 	b := signIn(t, s, ana, "Acme")
 	good := b.Cookie("session")
 	if w := open(s.Front, s.URL, good); w.Code != http.StatusOK {

@@ -4,6 +4,11 @@ package webtest
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +18,8 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -81,7 +88,7 @@ func Start(t testing.TB, d *dbtest.Database, seed sandbox.Seed, tune ...func(*we
 	}
 	s := &Site{Database: d, URL: "http://localhost:" + port, Log: &Log{}, Metrics: prometheus.NewRegistry(), Spans: tracetest.NewInMemoryExporter()}
 	log := slog.New(slog.NewJSONHandler(s.Log, nil))
-	s.Sandbox, err = sandbox.Start(sandbox.Options{AppOrigin: s.URL, Seed: seed, Log: log})
+	s.Sandbox, err = sandbox.Start(sandbox.Options{AppOrigin: s.URL, StateFile: remembered(t), Seed: seed, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,13 +102,40 @@ func Start(t testing.TB, d *dbtest.Database, seed sandbox.Seed, tune ...func(*we
 	ended := make(chan error)
 	go func() { ended <- front.Serve(ctx, listener) }()
 	t.Cleanup(func() {
-		http.DefaultClient.CloseIdleConnections() // else the server waits for its browsers to hang up
+		plain.CloseIdleConnections() // else the server waits for its browsers to hang up
 		stop()
 		if err := <-ended; err != nil {
 			t.Errorf("the site ended with %v", err)
 		}
 	})
 	return s
+}
+
+// key is the sandbox's, the same for all sites of a test process: each would take longer to make its own than to start.
+var key = sync.OnceValues(func() ([]byte, error) {
+	k, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(k)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(map[string]string{"key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))})
+})
+
+// remembered is the state of a sandbox of which nothing is left but its key.
+func remembered(t testing.TB) (file string) {
+	t.Helper()
+	content, err := key()
+	file = filepath.Join(t.TempDir(), "sandbox.json")
+	if err == nil {
+		err = os.WriteFile(file, content, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 func (s *Site) front(d *db.DB, log *slog.Logger, tune []func(*web.Options)) (*web.Server, error) {
@@ -126,6 +160,10 @@ func (s *Site) front(d *db.DB, log *slog.Logger, tune []func(*web.Options)) (*we
 	return web.New(o)
 }
 
+// plain is what all browsers ask over. It takes no compressed page: under the race detector, packing and unpacking each of
+// tens of thousands costs more than all else that is done for them. Compression has its own tests.
+var plain = &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute}
+
 // Browser is one browser without JavaScript: it keeps cookies and says where it comes from, as a browser does.
 type Browser struct {
 	t    testing.TB
@@ -149,7 +187,7 @@ func Open(t testing.TB, base string) *Browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Browser{t: t, base: base, http: &http.Client{Jar: jar}}
+	return &Browser{t: t, base: base, http: &http.Client{Jar: jar, Transport: plain}}
 }
 
 // Page is an answer.
