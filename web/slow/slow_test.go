@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { dbtest.Main(m) }
 const (
 	person = "user_mara"
 	rounds = 3
-	span   = 8 * time.Second
+	span   = 12 * time.Second
 	pause  = 20 * time.Millisecond // between two requests of the honest client
 )
 
@@ -62,7 +62,7 @@ func BenchmarkSlowClients(b *testing.B) {
 			alone = append(alone, quiet...)
 			ctx, cancel := context.WithTimeout(b.Context(), 2*span)
 			// Nice: the attacker's own work is done on another machine in truth.
-			attack := exec.CommandContext(ctx, "nice", append([]string{"-n", "19", tool, "-c", "1000", "-r", "1000", "-l", "60"}, args...)...)
+			attack := exec.CommandContext(ctx, "nice", append([]string{"-n", "19", tool, "-c", "1000", "-r", "200", "-l", "60"}, args...)...)
 			if err := attack.Start(); err != nil {
 				b.Fatal(err)
 			}
