@@ -63,7 +63,7 @@ func TestTheSwitcherByKeyboardOnly(t *testing.T) {
 	s, ctx := start(t), browser(t)
 	signIn(t, ctx, s, demo.People()[0].ID)
 	was := get(t, ctx, chromedp.Evaluate[string](`document.body.dataset.tenant`))
-	do(t, ctx, chromedp.Evaluate[chromedp.Void](`localStorage.setItem("kept " + document.body.dataset.tenant + " " + document.body.dataset.person + " letter", "of one"); localStorage.setItem("theirs", "stays")`))
+	do(t, ctx, chromedp.Evaluate[chromedp.Void](`localStorage.setItem("kept " + document.body.dataset.tenant + " " + document.body.dataset.person + " letter", JSON.stringify({text: "of one", at: Date.now()})); localStorage.setItem("theirs", "stays")`))
 	open(t, ctx, s.URL+"/jobs?q=secret")
 	if n := get(t, ctx, chromedp.Evaluate[int](`localStorage.length`)); n != 2 {
 		t.Errorf("%d things are kept within one organization", n)
@@ -92,7 +92,8 @@ func TestTheSwitcherByKeyboardOnly(t *testing.T) {
 	press(t, ctx, kb.ArrowUp+"quill")
 	pressThrough(t, ctx, kb.Enter)
 	says(t, ctx, ".message", "You are now working in “Quillmoor Studio”.")
-	if left := get(t, ctx, chromedp.Evaluate[string](`JSON.stringify([localStorage, sessionStorage])`)); left != `[{"theirs":"stays"},{"htmx-current-path-for-history":"/jobs"}]` {
+	left := get(t, ctx, chromedp.Evaluate[string](`JSON.stringify([Object.keys(localStorage).map(k => k.replace(/kept (\S+) .* /, "of $1: ")).sort(), sessionStorage])`))
+	if left != `[["of `+was+`: letter","theirs"],{"htmx-current-path-for-history":"/jobs"}]` {
 		t.Errorf("after the switch the browser keeps %s", left)
 	}
 	press(t, ctx, "g")
@@ -226,9 +227,9 @@ func TestAnAnswerToHtmxIsDrawnWholeAlsoWhenItIsARefusal(t *testing.T) {
 	send := func(more, options string) {
 		t.Helper()
 		do(t, ctx, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`new Promise(done => {
-			const button = document.querySelector(".row .side form button"), form = button.form;
+			const button = document.querySelector(".row .decisions button"), form = button.form;
 			document.addEventListener("htmx:afterSettle", () => done(), {once: true});
-			htmx.ajax("POST", form.getAttribute("action"), {source: "#content", target: "#content",
+			htmx.ajax("POST", button.getAttribute("formaction"), {source: "#content", target: "#content",
 				values: {...Object.fromEntries(new FormData(form, button)), ...%s}%s});
 		})`, more, options), chromedp.EvalAwaitPromise))
 	}
