@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,20 +17,34 @@ import (
 
 // Changed is what a change of jobs did.
 type Changed struct {
-	Jobs  []job.Job // that changed, as they were
-	Stuck int       // that could not go there from where they were
-	Same  int       // that were there already
-	Undo  uuid.UUID // what takes it back; zero when nothing changed
+	Jobs  []job.Job   // that changed, as they were
+	Stuck int         // that could not go there from where they were
+	Same  int         // that were there already
+	Undo  uuid.UUID   // what takes it back; zero when nothing changed
+	None  []uuid.UUID // of the ids that were given: those of no job of this tenant
+}
+
+// locked reads the jobs of ids, and says which of the ids are of none.
+func locked(ctx context.Context, tx *db.Tx, ids []uuid.UUID) (jobs []job.Job, none []uuid.UUID, err error) {
+	if jobs, err = job.LockSet(ctx, tx, ids); err != nil {
+		return nil, nil, err
+	}
+	for _, id := range ids {
+		if !slices.ContainsFunc(jobs, func(j job.Job) bool { return j.ID == id }) {
+			none = append(none, id)
+		}
+	}
+	return jobs, none, nil
 }
 
 // TriageJobs moves jobs to another state of triage; ids of none are left out. Those that cannot go there from where they
 // are stay, and those that are there already.
 func TriageJobs(ctx context.Context, tx *db.Tx, ids []uuid.UUID, to job.Triage, reason string) (Changed, error) {
-	jobs, err := job.LockSet(ctx, tx, ids)
+	jobs, none, err := locked(ctx, tx, ids)
 	if err != nil {
 		return Changed{}, err
 	}
-	var c Changed
+	c := Changed{None: none}
 	for _, j := range jobs {
 		switch {
 		case j.Triage == to:
@@ -77,10 +92,11 @@ func AssignJobs(ctx context.Context, tx *db.Tx, ids []uuid.UUID, to uuid.UUID) (
 		}
 		who = &to
 	}
-	jobs, err := job.LockSet(ctx, tx, ids)
+	jobs, none, err := locked(ctx, tx, ids)
 	if err != nil {
 		return c, name, err
 	}
+	c.None = none
 	for _, j := range jobs {
 		if j.AssigneeID == who || who != nil && j.AssigneeID != nil && *j.AssigneeID == *who {
 			c.Same++

@@ -198,6 +198,27 @@ func (o *Organizations) leave(ctx context.Context, p control.Person, k control.K
 	return o.db.Control(ctx, func(tx *db.ControlTx) error { return control.Leave(ctx, tx, p.ClerkUser, k.Tenant().ID) })
 }
 
+// Invitation is an organization that waits for a person's answer.
+type Invitation struct {
+	Organization string
+	Role         db.Role
+	URL          string // on Clerk's host, where it is accepted; may be empty
+}
+
+// Invitations lists what a person is invited to. It asks Clerk, which keeps them. It returns an Error with Unavailable when
+// Clerk does not answer.
+func (o *Organizations) Invitations(ctx context.Context, person string) ([]Invitation, error) {
+	list, err := o.clerk.Invitations(ctx, person)
+	if err != nil {
+		return nil, clerkError(err)
+	}
+	all := make([]Invitation, len(list))
+	for i, v := range list {
+		all[i] = Invitation{Organization: v.OrganizationName, Role: roleOf(clerk.Membership{Role: v.Role}, person, member.Row{}), URL: v.URL}
+	}
+	return all, nil
+}
+
 // Create makes an organization at Clerk and its tenant here, with p as its owner. It returns an Error for a name that
 // cannot be taken, and one with Unavailable when Clerk does not answer. When it is interrupted after Clerk has made the
 // organization, the next sign-in finishes it.

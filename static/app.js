@@ -186,9 +186,25 @@ function unfold() {
 
 const shown = () => all("li:not([hidden]) button", switcher);
 
+// invited asks what the person is invited to, once a page.
+async function invited() {
+  const link = find("[data-guests]", switcher), list = make("ul", { class: "guests" });
+  if (!link) return;
+  delete link.dataset.guests;
+  try {
+    const answer = await fetch("/organizations/invitations", { redirect: "manual" });
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const li of all("#invitations li:has(a)", page)) {
+      list.append(make("li", {}, make("a", { href: find("a", li).href, rel: "noreferrer" }, `Accept: ${find("h2", li).textContent} `, document.importNode(find(".badge", li), true))));
+    }
+    if (list.firstChild) link.before(list);
+  } catch { /* the link beside it says why */ }
+}
+
 function narrow(text) {
   const words = text.toLowerCase().split(/\s+/);
-  for (const li of all("li", switcher)) {
+  for (const li of all("form li", switcher)) {
     const name = find(".name", li).textContent.toLowerCase();
     li.hidden = !words.every((w) => name.includes(w));
   }
@@ -199,17 +215,18 @@ function narrow(text) {
 
 function walk(e) {
   const search = find("input[type=search]", switcher);
-  const stops = [search, ...shown()];
+  const stops = [search, ...shown(), ...all(".panel a", switcher)];
   const at = stops.indexOf(document.activeElement);
   const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: at > 0 ? 1 : -1, End: at > 0 ? stops.length - 1 : -1 }[e.key];
   if (e.key === "Escape") folded();
-  else if (e.key === "Enter" && at === 0) (stops.find((s) => !search.value && s.value && !s.ariaCurrent) ?? stops[1])?.click();
+  else if (e.key === "Enter" && at === 0) (stops.find((s) => !search.value && s.value && !s.ariaCurrent) ?? shown()[0])?.click();
   else if (at >= 0 && stops[to]) stops[to].focus();
   else return;
   e.preventDefault();
 }
 
-if (find("ul", switcher ?? document.createElement("i"))) {
+switcher?.addEventListener("toggle", () => { if (switcher.open) invited(); });
+if (find("form ul", switcher ?? document.createElement("i"))) {
   const search = find("input[type=search]", switcher);
   search.closest("[hidden]").hidden = false;
   search.addEventListener("input", () => narrow(search.value));

@@ -47,6 +47,19 @@ type OrganizationsPage struct {
 	Errors Errors // name
 }
 
+// Invitation is an organization that waits for the person's answer.
+type Invitation struct {
+	Organization string
+	Role         db.Role
+	URL          string // on the sign-in service's host, where it is accepted; may be empty
+}
+
+// InvitationsPage lists what a person is invited to.
+type InvitationsPage struct {
+	Shell
+	List []Invitation
+}
+
 // JobsFilter is the filter of the jobs list as it was typed: all of it stands in the address, under the names of Fields.
 type JobsFilter struct {
 	Query      string
@@ -93,17 +106,60 @@ type JobsPage struct {
 	Members  []member.Choice // whom a job can be assigned to
 }
 
+// ChangePage says what a change of all jobs that match would do.
+type ChangePage struct {
+	Shell
+	Do       string // a state of triage, or assign
+	Assignee string // a member's id; empty: nobody
+	Address  string // of the list, behind "?"
+	Back     string // where it was asked for
+	Members  []member.Choice
+	Will     int // that would change, of the first job.MaxSet and one that match
+	Same     int // that are so already
+	Stuck    int // that cannot go there from where they are
+}
+
+// matching is how many jobs match; one more than job.MaxSet stands for any number above it.
+func (p ChangePage) matching() int { return p.Will + p.Same + p.Stuck }
+
 // JobPage is one job.
 type JobPage struct {
 	Shell
 	Job       job.Job
 	Proposals []proposal.Row
+	Notes     []job.Note
+	Typed     TypedNote // of a form that was refused
 	Sightings []job.Sighting
 	Activity  []audit.Entry
 	Members   []member.Choice // whom the job can be assigned to
-	CanWrite  bool            // the member may triage and write proposals
-	Errors    Errors
+	CanWrite  bool            // the member may triage, note and write proposals
+	Errors    Errors          // reason, note, or ""
 }
+
+// TypedNote is a note as it was typed.
+type TypedNote struct {
+	ID   uuid.UUID // of the note that is changed; zero: a new one
+	Text string
+}
+
+// note is what stands in the field of a note: what was typed, or else what is kept.
+func (p JobPage) note(id uuid.UUID, kept string) string {
+	if p.Errors["note"] != "" && p.Typed.ID == id {
+		return p.Typed.Text
+	}
+	return kept
+}
+
+// noteErrors are the problems of one note's form.
+func (p JobPage) noteErrors(id uuid.UUID) Errors {
+	if p.Typed.ID != id || p.Errors["note"] == "" {
+		return nil
+	}
+	return Errors{noteField(id): p.Errors["note"]}
+}
+
+// noteField is the id of the field of a note.
+func noteField(id uuid.UUID) string { return "note-" + id.String() }
 
 // ImportPage takes an upload.
 type ImportPage struct {

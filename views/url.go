@@ -53,10 +53,17 @@ func (f JobsFilter) filterURL(triage string) templ.SafeURL {
 	return templ.SafeURL("/jobs?" + f.Address())
 }
 
+// exportURL is the file of what this filter chooses.
+func (f JobsFilter) exportURL() templ.SafeURL {
+	return templ.SafeURL("/jobs/export.csv?" + f.Address())
+}
+
 // SearchPath is the list with the filter of a saved search.
 func SearchPath(s job.Search) string { return "/jobs?" + s.Address }
 
 func undoURL(id uuid.UUID) templ.SafeURL { return templ.SafeURL("/jobs/undo/" + id.String()) }
+
+func noteURL(id uuid.UUID) templ.SafeURL { return templ.SafeURL("/jobs/notes/" + id.String()) }
 
 func searchURL(id uuid.UUID) templ.SafeURL { return templ.SafeURL("/jobs/searches/" + id.String()) }
 

@@ -41,6 +41,12 @@ var (
 	work = uuid.MustParse("01890000-0000-7000-8000-000000000003") // a job's id, which must not pass for its tenant's
 )
 
+// notes are one of somebody else's and two of one's own, of which one was changed.
+func notes() []job.Note {
+	return []job.Note{{ID: one, Text: evil, AuthorName: evil, CreatedAt: now}, {ID: two, Text: "mine\nand its second line", AuthorName: "Ana", Mine: true, CreatedAt: now.Add(-time.Hour)},
+		{ID: work, Text: "mine, changed", AuthorName: "Ana", Mine: true, CreatedAt: now.Add(-2 * time.Hour), EditedAt: ptr(now.Add(-time.Minute))}}
+}
+
 func ptr[T any](v T) *T { return &v }
 
 func shell(title string) views.Shell {
@@ -127,11 +133,17 @@ func pages() map[string]templ.Component {
 	hostile.URL, hostile.Triage = "javascript:alert(1)", job.New
 	drawn := map[string]templ.Component{
 		"organizations":       views.Organizations(views.OrganizationsPage{Shell: shell("Organizations"), Search: evil, List: shell("").Organizations, Name: evil, Errors: views.Errors{"name": evil}}),
+		"invitations":         views.Invitations(views.InvitationsPage{Shell: shell("Invitations"), List: []views.Invitation{{evil, db.MemberRole, "https://clerk.example.com/v1/tickets/accept?ticket=" + evil}, {"Beta", db.Viewer, ""}, {"Gamma", db.Viewer, "javascript:alert(1)"}}}),
+		"invitations-none":    views.Invitations(views.InvitationsPage{Shell: shell("Invitations")}),
+		"change-many":         views.ConfirmChange(views.ChangePage{Shell: shell("Change"), Do: "assign", Assignee: one.String(), Address: "q=" + evil, Back: "/jobs?q=" + evil, Members: []member.Choice{{ID: one, Name: "Ben " + evil}}, Will: 137, Same: 1, Stuck: 370}),
+		"change-none":         views.ConfirmChange(views.ChangePage{Shell: shell("Change"), Do: "archived", Address: "q=x", Back: "/jobs"}),
+		"change-nothing":      views.ConfirmChange(views.ChangePage{Shell: shell("Change"), Do: "skipped", Address: "q=x", Back: "/jobs", Same: 2}),
 		"organizations-none":  views.Organizations(views.OrganizationsPage{Shell: views.Shell{Title: "Organizations", PersonName: "Nina", Token: "token" + evil, Now: now}}),
 		"jobs":                views.Jobs(jobsPage()),
 		"jobs-none":           views.Jobs(views.JobsPage{Shell: empty}),
-		"job":                 views.Job(views.JobPage{Shell: shell("Job"), Job: aJob(), CanWrite: true, Members: members(), Proposals: []proposal.Row{aProposal(proposal.Draft)}, Sightings: []job.Sighting{{Format: evil, Source: evil, Outcome: job.RowNew, At: now}}, Activity: []audit.Entry{{Event: "job.triaged", Actor: evil, Detail: map[string]any{"from": "new", "to": "skipped"}, CreatedAt: now}}}),
-		"job-viewer":          views.Job(views.JobPage{Shell: shell("Job"), Job: hostile}),
+		"job":                 views.Job(views.JobPage{Shell: shell("Job"), Job: aJob(), CanWrite: true, Members: members(), Notes: notes(), Typed: views.TypedNote{ID: two, Text: evil}, Errors: views.Errors{"note": evil}, Proposals: []proposal.Row{aProposal(proposal.Draft)}, Sightings: []job.Sighting{{Format: evil, Source: evil, Outcome: job.RowNew, At: now}}, Activity: []audit.Entry{{Event: "job.triaged", Actor: evil, Detail: map[string]any{"from": "new", "to": "skipped"}, CreatedAt: now}}}),
+		"job-viewer":          views.Job(views.JobPage{Shell: shell("Job"), Job: hostile, Notes: notes()}),
+		"job-note-refused":    views.Job(views.JobPage{Shell: shell("Job"), Job: hostile, CanWrite: true, Typed: views.TypedNote{Text: evil}, Errors: views.Errors{"note": evil}}),
 		"import":              views.Import(views.ImportPage{Shell: shell("Import"), Text: evil, Errors: views.Errors{"text": evil, "file": evil}, Recent: []job.Import{imported, previewed}, CanWrite: true}),
 		"import-preview":      views.ImportResult(views.ImportResultPage{Shell: shell("Preview"), Import: previewed, Rows: rows, CanWrite: true}),
 		"import-result":       views.ImportResult(views.ImportResultPage{Shell: shell("Result"), Import: imported, Rows: rows, CanWrite: true}),

@@ -33,7 +33,7 @@ var (
 		"search.renamed": "Search renamed", "search.deleted": "Search deleted", "search.default": "Search to begin with", "member.joined": "Member joined", "member.removed": "Member removed",
 		"isolation.attempt": "Attempt to reach data", "isolation.alert": "Alert", "isolation.alerts_seen": "Alerts seen", "jobs.loaded": "Jobs loaded", "proposals.loaded": "Proposals loaded",
 		"proposal.started": "Proposal started", "proposal.opened": "Proposal opened", "proposal.typed": "Proposal typed", "proposal.saved": "Proposal saved", "proposal.moved": "Proposal",
-		"organization.named": "Organization named"}
+		"organization.named": "Organization named", "note.added": "Note added", "note.edited": "Note changed", "note.deleted": "Note deleted"}
 	fieldNames = map[string]string{"letter": "Cover letter", "bid": "Bid", "bid_amount": "Amount in US dollars", "reason": "Why it is skipped", "note": "Note", "loss_reason": "Why it was lost",
 		"contract_value": "Contract value in US dollars", "text": "Content to import", "name": "Name"}
 )
@@ -49,6 +49,54 @@ var counts = []struct{ Value, Name string }{{"5", "up to 5"}, {"10", "up to 10"}
 
 // stars are the choices of how a client is rated at least.
 var stars = []struct{ Value, Name string }{{"3", "3 stars"}, {"4", "4 stars"}, {"4.5", "4.5 stars"}, {"4.8", "4.8 stars"}}
+
+// changeQuestion asks for what a change of many jobs would do.
+func changeQuestion(p ChangePage) string {
+	return changeButton(p) + "?"
+}
+
+// changeButton says what a change of many jobs would do.
+func changeButton(p ChangePage) string {
+	n := jobs(min(p.Will, job.MaxSet))
+	if p.Do != "assign" {
+		return map[job.Triage]string{job.New: "Make " + n + " new again", job.Shortlisted: "Shortlist " + n, job.Skipped: "Skip " + n, job.Archived: "Archive " + n}[job.Triage(p.Do)]
+	}
+	for _, m := range p.Members {
+		if m.ID.String() == p.Assignee {
+			return "Assign " + n + " to " + m.Name
+		}
+	}
+	return "Assign " + n + " to nobody"
+}
+
+// changeCount says how many jobs a change would take.
+func changeCount(p ChangePage) string {
+	if p.Will == 1 {
+		return "1 job will be changed."
+	}
+	return itoa(min(p.Will, job.MaxSet)) + " jobs will be changed."
+}
+
+func jobs(n int) string {
+	if n == 1 {
+		return "1 job"
+	}
+	return itoa(n) + " jobs"
+}
+
+func jobsAre(n int) string {
+	if n == 1 {
+		return "1 is"
+	}
+	return itoa(n) + " are"
+}
+
+func stay(n int) string {
+	if n == 1 {
+		return "stays"
+	}
+	return "stay"
+}
 
 // StatusName is what a status is called.
 func StatusName(s proposal.Status) string { return statusNames[s] }

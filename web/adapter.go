@@ -45,19 +45,27 @@ func platformPage(h controlPage) door {
 
 // platformLook is platformPage for a page that asks elsewhere than in the control plane.
 func platformLook(h lookPage) door {
-	return door{policy: "platform admin", hidden: true, handle: func(s *Server) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			r, err := s.enterPlatform(c)
-			if err != nil {
-				return err
-			}
-			component, err := h(r)
-			if err != nil {
-				return s.refuse(r, form{}, err)
-			}
-			return s.show(r, http.StatusOK, component)
+	return door{policy: "platform admin", hidden: true, handle: func(s *Server) echo.HandlerFunc { return s.looked(s.enterPlatform, h) }}
+}
+
+// signedInLook is signedInPage for a page that asks elsewhere than in the control plane.
+func signedInLook(h lookPage) door {
+	return door{policy: "signed in", handle: func(s *Server) echo.HandlerFunc { return s.looked(s.enter, h) }}
+}
+
+// looked runs a page that opens no transaction.
+func (s *Server) looked(enter func(echo.Context) (*request, error), h lookPage) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r, err := enter(c)
+		if err != nil {
+			return err
 		}
-	}}
+		component, err := h(r)
+		if err != nil {
+			return s.refuse(r, form{}, err)
+		}
+		return s.show(r, http.StatusOK, component)
+	}
 }
 
 // controlled runs a page of the control plane.
@@ -220,6 +228,7 @@ func (s *Server) posted(enter func(echo.Context) (*request, error), limit int64,
 		if err != nil {
 			return err
 		}
+		defer s.noticeNone(r) // once it is answered
 		return c.Redirect(http.StatusSeeOther, next)
 	}
 }

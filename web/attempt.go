@@ -11,6 +11,7 @@ import (
 
 	"upwork-ai-agent/db"
 	"upwork-ai-agent/db/control"
+	"upwork-ai-agent/db/job"
 )
 
 // entities says what an :id of the address is, by the beginning of the route. The first that fits counts.
@@ -18,6 +19,7 @@ var entities = []struct{ route, entity string }{
 	{"/jobs/import/:id", control.EntityImport},
 	{"/jobs/undo/:id", control.EntityUndo},
 	{"/jobs/searches/:id", control.EntitySearch},
+	{"/jobs/notes/:id", control.EntityNote},
 	{"/jobs/:id", control.EntityJob},
 	{"/proposals/:id", control.EntityProposal},
 }
@@ -29,6 +31,7 @@ var fields = map[string]struct {
 }{
 	"job_id":    {control.ForeignID, control.EntityJob},
 	"id":        {control.ForeignID, control.EntityJob},
+	"page":      {control.ForeignID, control.EntityJob},
 	"tenant_id": {control.Switching, control.EntityOrganization},
 }
 
@@ -55,6 +58,14 @@ func (s *Server) notice(r *request, f form, own uuid.UUID, err error) {
 	for _, t := range tries(r, f, own, err) {
 		t.Person, t.Own, t.RequestID, t.At = r.session.ClerkUser, own, requestID(r), time.Now()
 		s.watch.See(t)
+	}
+}
+
+// noticeNone takes notice of ids of none of the tenant's jobs that came among its own: the others were changed.
+func (s *Server) noticeNone(r *request) {
+	for _, id := range r.none {
+		s.watch.See(control.Try{Kind: control.ForeignID, Entity: control.EntityJob, ID: id,
+			Person: r.session.ClerkUser, Own: r.session.Tenant.ID, RequestID: requestID(r), At: time.Now()})
 	}
 }
 
@@ -91,9 +102,16 @@ func foreign(r *request, f form) (all []control.Try) {
 		all = append(all, control.Try{Kind: control.ForeignID, Entity: entity, ID: pathID(r)})
 	}
 	for name, field := range fields {
-		if id := f.id(name); id != uuid.Nil {
-			all = append(all, control.Try{Kind: field.kind, Entity: field.entity, ID: id})
+		for _, value := range f.values[name] {
+			for one := range strings.FieldsSeq(value) {
+				if id, err := uuid.Parse(one); err == nil && id != uuid.Nil && len(all) < maxTries {
+					all = append(all, control.Try{Kind: field.kind, Entity: field.entity, ID: id})
+				}
+			}
 		}
 	}
 	return all
 }
+
+// maxTries is how many ids of one form are looked at: as many as a form of ours can have.
+const maxTries = job.MaxSet

@@ -43,7 +43,14 @@ func treasureOf(t *testing.T, s *webtest.Site) treasure {
 	proposal := b.Submit(page, `form[action="/proposals"]`, nil).URL.Path
 	imported := b.Get("/jobs/import").Find(`a[href^="/jobs/import/"]`).First().AttrOr("href", "")
 	last := func(path string) string { return path[strings.LastIndex(path, "/")+1:] }
-	return treasure{map[string]string{"/jobs/undo/": undoable(t, b), "/jobs/searches/": kept(t, b), "/jobs/import/": last(imported), "/jobs/": last(job), "/proposals/": last(proposal)}, activeIn(page)}
+	return treasure{map[string]string{"/jobs/undo/": undoable(t, b), "/jobs/searches/": kept(t, b), "/jobs/notes/": noted(t, b, job), "/jobs/import/": last(imported), "/jobs/": last(job), "/proposals/": last(proposal)}, activeIn(page)}
+}
+
+// noted adds a note to a job and returns its id.
+func noted(t *testing.T, b *webtest.Browser, job string) string {
+	t.Helper()
+	p := b.Submit(b.Get(job), addNote, url.Values{"note": {"worth it"}})
+	return strings.TrimPrefix(p.Find(ownNote).First().AttrOr("action", ""), "/jobs/notes/")
 }
 
 func activeIn(p *webtest.Page) string { return p.Find(`.switcher [aria-current]`).AttrOr("value", "") }
@@ -69,7 +76,7 @@ const nobodys = "01890000-0000-7000-8000-000000000000"
 
 // sends are the forms of the routes that name an id: FOREIGN is the id of another organization's row.
 var sends = map[string]url.Values{
-	"/jobs/:id/assign": {}, "/jobs/undo/:id": {}, "/jobs/searches/:id": {"do": {"default"}}, "/jobs/change": {"which": {"ticked"}, "do": {"archived"}, "id": {"FOREIGN"}},
+	"/jobs/:id/assign": {}, "/jobs/:id/notes": {"note": {"x"}}, "/jobs/notes/:id": {"do": {"save"}, "note": {"x"}}, "/jobs/undo/:id": {}, "/jobs/searches/:id": {"do": {"default"}}, "/jobs/change": {"which": {"ticked"}, "do": {"archived"}, "id": {"FOREIGN"}},
 	"/jobs/import/:id": {}, "/jobs/:id/triage": {"to": {"skipped"}}, "/proposals/:id": {"version": {"1"}, "letter": {"x"}},
 	"/proposals/:id/restore": {"version": {"1"}, "restore": {"1"}}, "/proposals/:id/move": {"to": {"archived"}, "version": {"1"}},
 	"/proposals/:id/autosave": {"version": {"1"}, "letter": {"x"}}, "/proposals/:id/here": {},
@@ -128,6 +135,8 @@ func (x treasure) of(path string) (id, entry string) {
 		return x.ids["/jobs/"], "Acme foreign_id job 1"
 	case strings.HasPrefix(path, "/jobs/import/"):
 		return x.ids["/jobs/import/"], "Acme foreign_id import 1"
+	case strings.HasPrefix(path, "/jobs/notes/"):
+		return x.ids["/jobs/notes/"], "Acme foreign_id note 1"
 	case strings.HasPrefix(path, "/jobs/undo/"):
 		return x.ids["/jobs/undo/"], "Acme foreign_id undo 1"
 	case strings.HasPrefix(path, "/jobs/searches/"):

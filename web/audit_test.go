@@ -3,17 +3,20 @@ package web_test
 import (
 	"encoding/csv"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
 	"upwork-ai-agent/web/webtest"
 )
 
+var attached = regexp.MustCompile(`^attachment; filename="(audit|jobs)-[0-9]{8}-[0-9]{4}\.csv"$`)
+
 // exported is what an address sends as CSV.
 func exported(t *testing.T, b *webtest.Browser, path string) [][]string {
 	t.Helper()
 	p := b.Get(path)
-	if p.Status != http.StatusOK || !strings.HasPrefix(p.Header.Get("Content-Type"), "text/csv") || !strings.HasPrefix(p.Header.Get("Content-Disposition"), `attachment; filename="audit-`) || p.Header.Get("Cache-Control") != "no-store" {
+	if p.Status != http.StatusOK || !strings.HasPrefix(p.Header.Get("Content-Type"), "text/csv") || !attached.MatchString(p.Header.Get("Content-Disposition")) || p.Header.Get("Cache-Control") != "no-store" {
 		t.Fatalf("%s: %d %v", path, p.Status, p.Header)
 	}
 	rows, err := csv.NewReader(strings.NewReader(p.Body)).ReadAll()

@@ -27,8 +27,8 @@ type selection = goquery.Selection
 type target struct {
 	*webtest.Site
 	*webtest.Browser
-	tenant                string
-	job, upload, proposal string // paths
+	tenant                      string
+	job, upload, proposal, note string // paths
 }
 
 // newTarget makes one, in Acme; others are further organizations.
@@ -47,6 +47,7 @@ func newTarget(t *testing.T, others ...sandbox.Organization) *target {
 	form := g.Get("/jobs/import")
 	g.tenant = form.Find(`form[action="/jobs/import"] input[name=tenant]`).AttrOr("value", "")
 	g.upload = g.Submit(form, `form[action="/jobs/import"]`, url.Values{"text": {"title,url\nTwo,https://www.upwork.com/jobs/~022050861570460031849\n"}}).URL.Path
+	g.note = "/jobs/notes/" + noted(t, g.Browser, g.job)
 	g.NoRedirects()
 	return g
 }
@@ -54,7 +55,7 @@ func newTarget(t *testing.T, others ...sandbox.Organization) *target {
 // address is a route's path with ids of what is there.
 func (g *target) address(r web.Route) string {
 	path := r.Path
-	for prefix, there := range map[string]string{"/jobs/import/:id": g.upload, "/jobs/:id": g.job, "/proposals/:id": g.proposal} {
+	for prefix, there := range map[string]string{"/jobs/import/:id": g.upload, "/jobs/notes/:id": g.note, "/jobs/:id": g.job, "/proposals/:id": g.proposal} {
 		if rest, ok := strings.CutPrefix(path, prefix); ok {
 			path = there + rest
 		}
@@ -75,7 +76,9 @@ func (g *target) fields(r web.Route) url.Values {
 		"/proposals/:id/restore":  {"version": {"1"}, "restore": {"1"}},
 		"/proposals/:id/move":     {"version": {"1"}, "to": {"archived"}, "note": {"x"}, "loss_reason": {"x"}, "contract_value": {"1"}},
 		"/jobs/:id/assign":        {"assignee": {""}},
-		"/jobs/change":            {"which": {"ticked"}, "do": {"archived"}, "id": {strings.TrimPrefix(g.job, "/jobs/")}, "page": {""}, "address": {"q=x"}, "assignee": {""}, "return_to": {"/jobs"}},
+		"/jobs/:id/notes":         {"note": {"x"}},
+		"/jobs/notes/:id":         {"do": {"save"}, "note": {"x"}},
+		"/jobs/change":            {"which": {"ticked"}, "do": {"archived"}, "id": {strings.TrimPrefix(g.job, "/jobs/")}, "page": {""}, "address": {"q=x"}, "assignee": {""}, "return_to": {"/jobs"}, "count": {"1"}},
 		"/jobs/searches":          {"name": {"x"}, "address": {"q=x"}},
 		"/jobs/searches/:id":      {"do": {"rename"}, "name": {"x"}},
 	}[r.Path]
@@ -154,7 +157,7 @@ func TestBadValuesInAnyFieldOfAnyFormAreRefusedAndStoreNothing(t *testing.T) {
 	ids := map[string]string{"no uuid": "x", "nobody's": "01890000-0000-7000-8000-000000000000", "in braces": "{}", "SQL": "' OR 1=1 --", "many": strings.Repeat("7", 5000)}
 	choices := map[string]string{"unknown": "paid", "upper case": "SKIPPED", "SQL": "'; DROP TABLE jobs; --", "long": strings.Repeat("y", 5000)}
 	kinds := map[string]map[string]string{
-		"version": numbers, "restore": numbers, "bid_amount": numbers, "contract_value": numbers,
+		"version": numbers, "restore": numbers, "bid_amount": numbers, "contract_value": numbers, "count": numbers,
 		"tenant": ids, "token": ids, "tenant_id": ids, "job_id": ids, "id": ids, "do": choices, "which": choices, "to": choices, "bid": choices, "origin": choices, "take-letter": choices,
 		"letter": {"1 MB": strings.Repeat("é", 1<<19)}, "answer-0": {"1 MB": strings.Repeat("y", 1<<20)}, "reason": {"1 MB": strings.Repeat("z", 1<<20)},
 		"note": {"1 MB": strings.Repeat("n", 1<<20)}, "loss_reason": {"1 MB": strings.Repeat("l", 1<<20)},
@@ -308,7 +311,7 @@ func TestBadAddressesOfAnyRouteAreAnsweredAndStoreNothing(t *testing.T) {
 	g := newTarget(t)
 	ids := []string{"x", "%00", "%ff", "%2e%2e%2f%2e%2e", "..;", "' OR 1=1 --", "null", "0", "-1", "99999999999999999999", strings.Repeat("7", 4000), "{01890000-0000-7000-8000-000000000000}", "%F0%9F%92%A9", "%"}
 	values := []string{"%00", "%ff", "", "-1", "99999999999999999999", "1e999", "NaN", "x", "%27%20OR%201%3D1%20--", "%25", "\u202e", "9223372036854775807.01890000-0000-7000-8000-000000000000", "0.x", strings.Repeat("a", 8000), strings.Repeat("(", 500), "%22", "%27", "!!!%26%7C", "2026-02-31", "%zz"}
-	names := []string{"q", "triage", "contract", "pay", "country", "age", "before", "status", "mine", "return_to", "state", "sort", "days", "since", "page", "experience", "skills", "any", "rating", "spent", "verified", "proposals", "from", "assignee", "%00", "%ff", ""}
+	names := []string{"q", "triage", "contract", "pay", "country", "age", "before", "status", "mine", "return_to", "state", "sort", "days", "since", "page", "experience", "skills", "any", "rating", "spent", "verified", "proposals", "from", "assignee", "do", "address", "draft", "hires", "%00", "%ff", ""}
 	g.unstored(t, func() {
 		for _, r := range web.Routes() {
 			if strings.Contains(r.Path, ":") || strings.Contains(r.Path, "*") {

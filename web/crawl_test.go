@@ -27,8 +27,8 @@ var words = map[string]string{"Acme": "acmecanaryzq", "Beta": "betacanaryzq", "G
 
 // crawled is an organization whose rows are known.
 type crawled struct {
-	tenant, word          string
-	job, proposal, upload string // ids
+	tenant, word                string
+	job, proposal, upload, note string // ids
 }
 
 func crawl(t testing.TB) (*webtest.Site, map[string]*webtest.Browser, map[string]crawled) {
@@ -54,7 +54,8 @@ func crawl(t testing.TB) (*webtest.Site, map[string]*webtest.Browser, map[string
 		editor := b.Submit(b.Get(job), `form[action="/proposals"]`, nil)
 		b.Submit(editor, editorForm, url.Values{"letter": {"A letter"}})
 		id := func(path string) string { return path[strings.LastIndex(path, "/")+1:] }
-		known[name] = crawled{b.Get("/jobs").Find("input[name=tenant]").AttrOr("value", ""), words[name], id(job), id(editor.URL.Path), id(upload)}
+		noted := b.Submit(b.Get(job), addNote, url.Values{"note": {"worth it"}}).Find(ownNote).AttrOr("action", "")
+		known[name] = crawled{b.Get("/jobs").Find("input[name=tenant]").AttrOr("value", ""), words[name], id(job), id(editor.URL.Path), id(upload), id(noted)}
 	}
 	for _, k := range known {
 		plant(t, s.Database, k)
@@ -115,10 +116,12 @@ func attempt(t testing.TB, b *webtest.Browser, base, method string, r web.Route,
 		id = k.proposal
 	case strings.HasPrefix(r.Path, "/jobs/import/"):
 		id = k.upload
+	case strings.HasPrefix(r.Path, "/jobs/notes/"):
+		id = k.note
 	}
 	fields := url.Values{"tenant": {own}, "token": {b.Token}}
 	for name, value := range map[string]map[string]string{
-		"/organizations/switch": {"tenant_id": k.tenant}, "/jobs/import": {"text": "title\nx\n"}, "/jobs/:id/triage": {"to": "skipped"}, "/proposals": {"job_id": k.job},
+		"/organizations/switch": {"tenant_id": k.tenant}, "/jobs/import": {"text": "title\nx\n"}, "/jobs/:id/triage": {"to": "skipped"}, "/jobs/:id/notes": {"note": "planted"}, "/jobs/notes/:id": {"do": "save", "note": "planted"}, "/proposals": {"job_id": k.job},
 		"/proposals/:id": {"version": "2", "letter": "planted"}, "/proposals/:id/restore": {"version": "2", "restore": "1"}, "/proposals/:id/move": {"version": "2", "to": "archived"},
 	}[r.Path] {
 		fields.Set(name, value)
@@ -178,7 +181,7 @@ func TestNoRouteByAnyMethodShowsAnybodyAWordOfAnotherOrganization(t *testing.T) 
 		}
 	}
 	before := rowsOf(t, s.Database, known["Acme"].tenant)
-	missing := crawled{uuid.NewString(), "", uuid.NewString(), uuid.NewString(), uuid.NewString()}
+	missing := crawled{uuid.NewString(), "", uuid.NewString(), uuid.NewString(), uuid.NewString(), uuid.NewString()}
 	requests := 0
 	for name, mine := range map[string]string{"anonymous": "", bea: "Beta", vera: "Acme", rita: "", sam: "Gamma"} {
 		b := who[name]
@@ -252,7 +255,7 @@ func rowsOf(t testing.TB, d *dbtest.Database, tenant string) string {
 	var b strings.Builder
 	conn, ctx := d.Connect(t, "postgres"), context.Background()
 	defer conn.Close(ctx)
-	for _, table := range []string{"users", "jobs", "imports", "import_rows", "proposals", "proposal_versions", "proposal_events", "analytics"} {
+	for _, table := range []string{"users", "jobs", "imports", "import_rows", "proposals", "proposal_versions", "proposal_events", "job_notes", "analytics"} {
 		var sum string
 		if err := conn.QueryRow(ctx, fmt.Sprintf(`SELECT count(*) || ' ' || coalesce(md5(string_agg(t::text, '' ORDER BY t::text)), '') FROM %s t WHERE tenant_id = $1`, table), tenant).Scan(&sum); err != nil {
 			t.Fatalf("%s: %v", table, err)

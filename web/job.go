@@ -151,13 +151,16 @@ func withParam(u *url.URL, name, value string) string {
 }
 
 func (h *handlers) job(c echo.Context, v *db.View) (templ.Component, error) {
-	return jobPage(c, v, pathID(c), nil)
+	return jobPage(c, v, pathID(c), func(*views.JobPage) {})
 }
 
-func jobPage(c echo.Context, v *db.View, id uuid.UUID, problems views.Errors) (templ.Component, error) {
-	p := views.JobPage{Errors: problems}
+// jobPage is a job's page with what change says of a form that was refused.
+func jobPage(c echo.Context, v *db.View, id uuid.UUID, change func(*views.JobPage)) (templ.Component, error) {
+	var p views.JobPage
+	change(&p)
 	job.Get(v, id, &p.Job)
 	proposal.List(v, proposal.Filter{Job: &id}, "", &p.Proposals)
+	job.Notes(v, id, signedIn(c).session.ClerkUser, &p.Notes)
 	job.Sightings(v, id, &p.Sightings)
 	audit.Of(v, "job", id, &p.Activity)
 	member.Choices(v, &p.Members)
@@ -187,7 +190,9 @@ func (h *handlers) triageJob(c echo.Context, tx *db.Tx) (string, error) {
 	}
 	if len([]rune(reason)) > 500 {
 		return "", redraw(errForm, func(c echo.Context, v *db.View) (templ.Component, error) {
-			return jobPage(c, v, pathID(c), views.Errors{"reason": "Keep the reason under 500 characters. You wrote: " + reason})
+			return jobPage(c, v, pathID(c), func(p *views.JobPage) {
+				p.Errors = views.Errors{"reason": "Keep the reason under 500 characters. You wrote: " + reason}
+			})
 		})
 	}
 	j, undo, err := app.TriageJob(c.Request().Context(), tx, pathID(c), to, reason)

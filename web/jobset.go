@@ -7,12 +7,15 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/a-h/templ"
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"upwork-ai-agent/app"
 	"upwork-ai-agent/db"
 	"upwork-ai-agent/db/job"
+	"upwork-ai-agent/db/member"
+	"upwork-ai-agent/views"
 )
 
 // undoPath is where a form is sent to take a change back; nowhere when nothing was changed.
@@ -29,16 +32,22 @@ const assign = "assign"
 // changeJobs changes the jobs that are ticked in the list, those of its page, or all that its filter chooses.
 func (h *handlers) changeJobs(c echo.Context, tx *db.Tx) (string, error) {
 	r := signedIn(c)
-	if err := r.form.only("do", "which", "id+", "page", "address", "assignee", "return_to"); err != nil {
+	if err := r.form.only("do", "which", "id+", "page", "address", "assignee", "return_to", "count"); err != nil {
 		return "", err
 	}
 	do := r.form.get("do")
-	if to := job.Triage(do); do != assign && to != job.New && to != job.Shortlisted && to != job.Skipped && to != job.Archived {
+	if !changes(do) {
 		return "", unknownValue("do")
+	}
+	if r.form.values.Has("count") && r.form.number("count") < 0 {
+		return "", unknownValue("count")
 	}
 	ids, more, err := r.chosen(tx)
 	if err != nil {
 		return "", err
+	}
+	if r.form.get("which") == "filter" && !r.foretold(len(ids)) {
+		return r.askFirst(len(ids)), nil
 	}
 	if len(ids) == 0 {
 		r.say("No job was chosen, so nothing was changed.")
@@ -58,8 +67,65 @@ func (h *handlers) changeJobs(c echo.Context, tx *db.Tx) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	r.none = changed.None
 	r.offerUndo(said+asides(changed, more), undoPath(changed.Undo))
 	return r.backTo("/jobs"), nil
+}
+
+// changes tells whether a form of many jobs can ask for do.
+func changes(do string) bool {
+	return do == assign || slices.Contains([]job.Triage{job.New, job.Shortlisted, job.Skipped, job.Archived}, job.Triage(do))
+}
+
+// foretold tells whether the person has been told of about so many jobs: a few that came meanwhile change nothing.
+func (r *request) foretold(n int) bool {
+	told := r.form.number("count")
+	return told > 0 && max(told-n, n-told) <= max(told/10, 2)
+}
+
+// askFirst leads to the page that says how many jobs a change of all that match takes. Nothing was changed.
+func (r *request) askFirst(n int) string {
+	if r.form.values.Has("count") {
+		r.say("Meanwhile " + jobCount(n) + " match, so nothing was changed. Look again.")
+	}
+	return "/jobs/change?" + url.Values{"do": {r.form.get("do")}, "assignee": {r.form.get("assignee")}, "address": {r.form.get("address")}, "return_to": {r.form.get("return_to")}}.Encode()
+}
+
+// confirmChange says what a change of all that match would do, before it is done.
+func (h *handlers) confirmChange(c echo.Context, v *db.View) (templ.Component, error) {
+	p := views.ChangePage{Do: c.QueryParam("do"), Back: "/jobs"}
+	q, err := url.ParseQuery(c.QueryParam("address"))
+	typed := typedFilter(q)
+	filter, problems := jobFilter(typed)
+	assignee, assigneeErr := uuid.Parse(c.QueryParam("assignee"))
+	if err != nil || len(problems) > 0 || !changes(p.Do) || p.Do == assign && assigneeErr != nil && c.QueryParam("assignee") != "" {
+		return nil, db.ErrNotFound
+	}
+	if back, ok := localPath(c.QueryParam("return_to")); ok {
+		p.Back = back
+	}
+	var standing []job.Standing
+	job.Standings(v, filter, &standing)
+	member.Choices(v, &p.Members)
+	if err := v.Load(); err != nil {
+		return nil, err
+	}
+	p.Address = typed.Address()
+	for _, s := range standing {
+		switch {
+		case p.Do == assign && (s.Assignee == nil && assignee == uuid.Nil || s.Assignee != nil && *s.Assignee == assignee), p.Do == string(s.Triage):
+			p.Same += s.Count
+		case p.Do == assign, job.CanMove(s.Triage, job.Triage(p.Do)):
+			p.Will += s.Count
+		default:
+			p.Stuck += s.Count
+		}
+	}
+	if p.Do == assign && assignee != uuid.Nil {
+		p.Assignee = assignee.String()
+	}
+	p.Shell = signedIn(c).shell("Change many jobs", "jobs", v.Member().Role)
+	return views.ConfirmChange(p), nil
 }
 
 // backTo is the page that a form wants to come back to, if it is one of ours.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,7 +73,11 @@ func TestManyJobsAreChangedAtOnceAndBackAgain(t *testing.T) {
 	if p.Message() != "47 jobs were shortlisted. 3 already were." {
 		t.Errorf("the page: %q", p.Message())
 	}
-	p = many(t, b, b.Get("/jobs?triage=&sort=pay"), "archived", "filter")
+	asked := many(t, b, b.Get("/jobs?triage=&sort=pay"), "archived", "filter")
+	if asked.H1() != "Archive 60 jobs?" || asked.Message() != "" || b.Get("/jobs?triage=archived").Find(".row").Length() != 0 {
+		t.Fatalf("before the change: %d %q", asked.Status, asked.H1())
+	}
+	p = b.Submit(asked, `form[action="/jobs/change"]`, url.Values{"do": {"archived"}})
 	if p.Message() != "60 jobs were archived." || b.Get("/jobs?triage=archived").Find(".row").Length() != 50 {
 		t.Errorf("the filter: %q", p.Message())
 	}
@@ -266,5 +271,134 @@ func TestAnImportIsUndoneExceptForWhatWasTouched(t *testing.T) {
 		if (find(title) != "") != there {
 			t.Errorf("%s: there is %t, want %t", title, !there, there)
 		}
+	}
+}
+
+// confirmed answers what a change of all that match asks first.
+func confirmed(t *testing.T, b *webtest.Browser, asked *webtest.Page) *webtest.Page {
+	t.Helper()
+	return b.Submit(asked, `form[action="/jobs/change"]`, url.Values{"do": {asked.Find(`form[action="/jobs/change"] button`).AttrOr("value", "")}})
+}
+
+func TestAChangeOfAllThatMatchSaysHowManyBeforeItIsMade(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := signIn(t, s, ana, "Acme")
+	list := jobsOf(t, b, 0, 60)
+	many(t, b, list, "shortlisted", "ticked", ticks(list)[:5]...)
+	exec(t, s.Database, "UPDATE jobs SET triage = 'applied' WHERE id = $1", ticks(list)[0])
+	asked := many(t, b, b.Get("/jobs?triage="), "shortlisted", "filter")
+	if asked.H1() != "Shortlist 55 jobs?" || !strings.Contains(strings.Join(strings.Fields(asked.Find("main").Text()), " "), "55 jobs will be changed. 4 are so already. 1 is where this cannot be done and stays.") {
+		t.Fatalf("%q: %s", asked.H1(), asked.Find("main").Text())
+	}
+	if !strings.HasPrefix(asked.URL.RequestURI(), "/jobs/change?") {
+		t.Errorf("the question is at %s", asked.URL)
+	}
+	jobsOf(t, b, 100, 20) // come meanwhile
+	again := confirmed(t, b, asked)
+	if again.H1() != "Shortlist 75 jobs?" || again.Message() != "Meanwhile 80 jobs match, so nothing was changed. Look again." || b.Get("/jobs?triage=shortlisted").Find(".row").Length() != 4 {
+		t.Fatalf("80 match instead of 60: %q %q", again.H1(), again.Message())
+	}
+	jobsOf(t, b, 200, 3) // a few do not matter
+	if p := confirmed(t, b, again); p.Message() != "78 jobs were shortlisted. 4 already were. 1 cannot go there from where they are." || p.URL.RequestURI() != "/jobs?triage=" {
+		t.Errorf("%d %q at %s", p.Status, p.Message(), p.URL)
+	}
+	who := memberOf(list)
+	asked = b.Submit(b.Get("/jobs?triage="), "#change", url.Values{"do": {"assign"}, "which": {"filter"}, "assignee": {who}})
+	if asked.H1() != "Assign 83 jobs to Ana Example?" {
+		t.Errorf("%q", asked.H1())
+	}
+	if p := confirmed(t, b, asked); p.Message() != "83 jobs were assigned to Ana Example." {
+		t.Errorf("%q", p.Message())
+	}
+	if none := many(t, b, b.Get("/jobs?triage="), "shortlisted", "filter"); none.Find(`main form`).Length() != 0 || !strings.Contains(none.Find("main").Text(), "82 are so already.") {
+		t.Errorf("nothing to do: %s", none.Find("main").Text())
+	}
+	for _, bad := range []string{"?do=paid&address=q%3Dx", "?do=archived&address=pay%3Dx", "?do=archived&address=%25zz", "?do=assign&assignee=x", ""} {
+		if p := b.Get("/jobs/change" + bad); p.Status != http.StatusNotFound {
+			t.Errorf("%q: %d", bad, p.Status)
+		}
+	}
+}
+
+func TestOneChangeTakesABoundedNumberOfJobsAndSaysSo(t *testing.T) {
+	t.Parallel()
+	b := signIn(t, start(t), ana, "Acme")
+	jobsOf(t, b, 0, 503)
+	asked := many(t, b, b.Get("/jobs?triage="), "archived", "filter")
+	if asked.H1() != "Archive 500 jobs?" || !strings.Contains(asked.Find("main").Text(), "One change takes 500 jobs at most") {
+		t.Fatalf("%q: %s", asked.H1(), asked.Find("main").Text())
+	}
+	if p := confirmed(t, b, asked); p.Message() != "500 jobs were archived. One change takes 500 jobs at most: more match." || b.Get("/jobs?triage=new").Find(".row").Length() != 3 {
+		t.Errorf("%q", p.Message())
+	}
+}
+
+func TestAForeignIDAmongOwnOnesIsNoticedAndTheOwnAreChanged(t *testing.T) {
+	t.Parallel()
+	s := strangers(t)
+	there := treasureOf(t, s)
+	b := signIn(t, s, nina, "Beta")
+	list := jobsOf(t, b, 0, 3)
+	own, foreign := ticks(list), there.ids["/jobs/"]
+	for name, fields := range map[string]url.Values{
+		"ticked": {"do": {"shortlisted"}, "which": {"ticked"}, "id": {own[0], foreign, nobodys}},
+		"a page": {"do": {"archived"}, "which": {"page"}, "page": {own[1] + " " + foreign}},
+		"assign": {"do": {"assign"}, "which": {"ticked"}, "assignee": {memberOf(list)}, "id": {foreign, own[2]}},
+	} {
+		exec(t, s.Database, "TRUNCATE control.attempts")
+		p := b.Submit(list, "#change", fields)
+		if !strings.HasPrefix(p.Message(), "1 job was") {
+			t.Errorf("%s: %d %q", name, p.Status, p.Message())
+		}
+		if got := tried(t, s); !slices.Equal(got, []string{"Acme foreign_id job 1"}) {
+			t.Errorf("%s: noticed %q", name, got)
+		}
+	}
+	exec(t, s.Database, "TRUNCATE control.attempts")
+	if p := b.Submit(list, "#change", url.Values{"do": {"archived"}, "which": {"page"}, "page": {nobodys + " " + foreign}}); p.Status != http.StatusNotFound {
+		t.Errorf("only foreign ones: %d", p.Status)
+	}
+	if got := tried(t, s); !slices.Equal(got, []string{"Acme foreign_id job 1"}) {
+		t.Errorf("only foreign ones: noticed %q", got)
+	}
+}
+
+func TestTheWholeFilterIsExportedInItsOrder(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := signIn(t, s, ana, "Acme")
+	jobsOf(t, b, 0, 501)
+	jobsOf(t, b, 501, 20)
+	exec(t, s.Database, "UPDATE jobs SET title = '=HYPERLINK(1)' || title, description = E'two\nlines, \"quoted\"', assignee_id = (SELECT id FROM users WHERE clerk_id = $1 AND tenant_id = jobs.tenant_id) WHERE budget = 10000", ana)
+	for query, want := range map[string]int{"triage=&sort=pay": 521, "pay=500": 121, "q=nothing": 0, "assignee=nobody": 520} {
+		p := b.Get("/jobs?" + query)
+		file := "/jobs/export.csv?" + query
+		if want > 0 {
+			file = p.Find("a.export").AttrOr("href", "")
+		}
+		rows := exported(t, b, file)
+		if len(rows) != want+1 {
+			t.Errorf("%s: %d rows, want %d", query, len(rows)-1, want)
+		}
+	}
+	rows := exported(t, b, "/jobs/export.csv?triage=&sort=pay")
+	column := func(row []string, name string) string { return row[slices.Index(rows[0], name)] }
+	seen := map[string]bool{}
+	for i, row := range rows[1:] {
+		seen[column(row, "id")] = true
+		if want := fmt.Sprintf("%d.00", 620-i); column(row, "budget") != want {
+			t.Fatalf("row %d pays %s, want %s", i, column(row, "budget"), want)
+		}
+	}
+	if len(seen) != 521 {
+		t.Errorf("%d different jobs", len(seen))
+	}
+	one := exported(t, b, "/jobs/export.csv?pay=100&triage=&sort=pay")[521]
+	if !strings.HasPrefix(column(one, "title"), "'=HYPERLINK") || column(one, "assigned_to") != "Ana Example" || column(one, "description") != "two\nlines, \"quoted\"" || column(one, "client_spent") != "" {
+		t.Errorf("%q", one)
+	}
+	if p := b.Get("/jobs/export.csv?pay=much"); p.Status != http.StatusNotFound {
+		t.Errorf("a filter that cannot be read: %d", p.Status)
 	}
 }

@@ -17,6 +17,9 @@ import (
 
 // home leads to where the work is.
 func (h *handlers) home(c echo.Context, tx *db.ControlTx) (templ.Component, error) {
+	if c.QueryParam("__clerk_status") != "" { // back from accepting an invitation: signing in again brings memberships in step
+		return nil, elsewhere{"/sign-in?again=yes&return_to=%2Forganizations"}
+	}
 	if signedIn(c).session.Tenant.ID == uuid.Nil {
 		return nil, elsewhere{"/organizations"}
 	}
@@ -33,6 +36,21 @@ func organizationsPage(c echo.Context, tx *db.ControlTx, p views.OrganizationsPa
 	err := control.Organizations(c.Request().Context(), tx, r.session.ClerkUser, p.Search, &p.List)
 	p.Shell = r.shell("Organizations", "organizations", "")
 	return views.Organizations(p), err
+}
+
+// invitations lists what the person is invited to. The switcher asks for it when it is opened, so that no other page waits
+// for Clerk.
+func (h *handlers) invitations(c echo.Context) (templ.Component, error) {
+	r := signedIn(c)
+	list, err := h.orgs.Invitations(c.Request().Context(), r.session.ClerkUser)
+	if err != nil {
+		return nil, err
+	}
+	p := views.InvitationsPage{Shell: r.shell("Invitations", "organizations", "")}
+	for _, i := range list {
+		p.List = append(p.List, views.Invitation{Organization: i.Organization, Role: i.Role, URL: i.URL})
+	}
+	return views.Invitations(p), nil
 }
 
 // createOrganization makes an organization at Clerk and its tenant here, and goes there.

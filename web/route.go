@@ -65,6 +65,7 @@ func (h *handlers) routes() []route {
 
 		{http.MethodGet, "/organizations", signedInPage(h.organizations)},
 		{http.MethodPost, "/organizations", signedInRule(h.createOrganization)},
+		{http.MethodGet, "/organizations/invitations", signedInLook(h.invitations)},
 		{http.MethodPost, "/organizations/switch", signedInAction(h.switchOrganization)},
 
 		{http.MethodGet, "/jobs", tenantPage(db.Viewer, h.jobs)},
@@ -75,6 +76,10 @@ func (h *handlers) routes() []route {
 		{http.MethodGet, "/jobs/:id", tenantPage(db.Viewer, h.job)},
 		{http.MethodPost, "/jobs/:id/triage", tenantAction(db.MemberRole, h.triageJob)},
 		{http.MethodPost, "/jobs/:id/assign", tenantAction(db.MemberRole, h.assignJob)},
+		{http.MethodPost, "/jobs/:id/notes", tenantAction(db.MemberRole, h.addNote)},
+		{http.MethodPost, "/jobs/notes/:id", tenantAction(db.MemberRole, h.changeNote)},
+		{http.MethodGet, "/jobs/change", tenantPage(db.MemberRole, h.confirmChange)},
+		{http.MethodGet, "/jobs/export.csv", tenantExport(db.Viewer, h.exportJobs)},
 		{http.MethodPost, "/jobs/change", tenantAction(db.MemberRole, h.changeJobs)},
 		{http.MethodPost, "/jobs/undo/:id", tenantAction(db.MemberRole, h.undoJobs)},
 		{http.MethodPost, "/jobs/searches", tenantAction(db.MemberRole, h.saveSearch)},

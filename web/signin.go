@@ -51,6 +51,9 @@ func (h *handlers) signIn(c echo.Context) error {
 		return err
 	}
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	if c.QueryParam("again") != "" { // somebody who is signed in at Clerk is not asked who they are
+		return c.Redirect(http.StatusSeeOther, h.callbackURL(state))
+	}
 	return c.Redirect(http.StatusSeeOther, h.clerk.SignInURL(h.callbackURL(state)))
 }
 

@@ -27,6 +27,7 @@ type request struct {
 	form     form                                       // of a POST
 	then     func(context.Context, *db.ControlTx) error // what an action leaves to do on the control plane once it is committed
 	ended    bool                                       // the session is over: the cookie goes
+	none     []uuid.UUID                                // of the jobs that a form has named: those that this tenant has not
 }
 
 // signedIn is the request behind a handler's context. Only the adapters of signed-in doors make contexts, so it is there.

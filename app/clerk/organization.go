@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -114,6 +115,50 @@ func newMembership(m *sdk.OrganizationMembership) (Membership, error) {
 	o := m.Organization
 	return Membership{ID: m.ID, OrganizationID: o.ID, OrganizationName: o.Name, Slug: o.Slug, CreatedBy: o.CreatedBy,
 		Role: m.Role, UpdatedAt: time.UnixMilli(m.UpdatedAt)}, nil
+}
+
+// Invitation is an organization that waits for a person's answer.
+type Invitation struct {
+	ID               string // orginv_…
+	OrganizationName string
+	Role             string // Clerk's key, as in a Membership
+	URL              string // on Clerk's own host, where it is accepted; empty when Clerk gave none that is
+}
+
+// maxInvitations is how many invitations of a person are asked for.
+const maxInvitations = 50
+
+// Invitations lists what a person is invited to and has not answered, at most 50. Clerk lets only the person accept one, on
+// its own pages.
+func (c *Client) Invitations(ctx context.Context, person string) ([]Invitation, error) {
+	if err := checkID("user", person); err != nil {
+		return nil, err
+	}
+	limit := int64(maxInvitations)
+	page, err := c.users.ListOrganizationInvitations(ctx, &user.ListOrganizationInvitationsParams{
+		UserID: person, Statuses: &[]string{"pending"}, ListParams: sdk.ListParams{Limit: &limit}})
+	if err != nil {
+		return nil, classify("invitations", err)
+	}
+	var all []Invitation
+	for _, i := range page.OrganizationInvitations {
+		if i == nil || i.PublicOrganizationData == nil {
+			return nil, fmt.Errorf("%w: an invitation without an organization", ErrUnavailable)
+		}
+		if i.Status == "pending" {
+			all = append(all, Invitation{ID: i.ID, OrganizationName: i.PublicOrganizationData.Name, Role: i.Role, URL: c.own(i.URL)})
+		}
+	}
+	return all, nil
+}
+
+// own is an address of Clerk's pages or its Frontend API; any other is none.
+func (c *Client) own(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.User != nil || u.Scheme+"://"+u.Host != c.frontend && u.Scheme+"://"+u.Host != c.accounts {
+		return ""
+	}
+	return u.String()
 }
 
 // Organization is an organization as Clerk has it.

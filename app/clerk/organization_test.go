@@ -18,6 +18,7 @@ func TestNothingButAnIdOfItsKindGetsIntoAnAddress(t *testing.T) {
 	for _, bad := range []string{"", "../users/user_victim", "user_1/../user_2", "org_a?x=1", "user_", "user_1\n", "user_1%2f", "sess_1 ", "user_é", "user_" + strings.Repeat("1", 65)} {
 		for call, do := range map[string]func() error{
 			"Person":             func() error { _, err := i.Person(ctx, bad); return err },
+			"Invitations":        func() error { _, err := i.Invitations(ctx, bad); return err },
 			"Memberships":        func() error { _, err := i.Memberships(ctx, bad); return err },
 			"CreateOrganization": func() error { _, err := i.CreateOrganization(ctx, "A", bad); return err },
 			"SessionActive":      func() error { _, err := i.SessionActive(ctx, bad); return err },
@@ -132,5 +133,32 @@ func TestOnlyAnActiveSessionCounts(t *testing.T) {
 	}
 	if err := unknown.RevokeSession(t.Context(), "sess_1"); err != nil {
 		t.Errorf("revoking it: %v", err)
+	}
+}
+
+func TestInvitationsLeadToClerksOwnPagesOnly(t *testing.T) {
+	t.Parallel()
+	i := start(t, "live")
+	i.mux.HandleFunc("GET /v1/users/user_1/organization_invitations", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("status") != "pending" {
+			t.Errorf("asked for %s", r.URL.RawQuery)
+		}
+		at := map[string]any{"id": "org_1", "name": "N"}
+		answer(w, map[string]any{"total_count": 4, "data": []any{
+			map[string]any{"id": "orginv_1", "role": "org:member", "status": "pending", "url": i.frontend + "/v1/tickets/accept?ticket=x", "public_organization_data": at},
+			map[string]any{"id": "orginv_2", "role": "org:member", "status": "pending", "url": "https://evil.example/v1/tickets/accept?ticket=x", "public_organization_data": at},
+			map[string]any{"id": "orginv_3", "role": "org:member", "status": "pending", "url": "javascript:alert(1)", "public_organization_data": at},
+			map[string]any{"id": "orginv_4", "role": "org:member", "status": "revoked", "url": i.frontend, "public_organization_data": at},
+		}})
+	})
+	i.mux.HandleFunc("GET /v1/users/user_2/organization_invitations", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, map[string]any{"data": []any{nil}, "total_count": 1})
+	})
+	got, err := i.Invitations(t.Context(), "user_1")
+	if err != nil || len(got) != 3 || got[0] != (Invitation{"orginv_1", "N", "org:member", i.frontend + "/v1/tickets/accept?ticket=x"}) || got[1].URL != "" || got[2].URL != "" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if got, err := i.Invitations(t.Context(), "user_2"); err == nil {
+		t.Errorf("got %v of a list with a hole", got)
 	}
 }

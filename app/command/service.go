@@ -50,9 +50,20 @@ func SandboxSeed() sandbox.Seed {
 				owner = m.Person.ID
 			}
 		}
-		seed.Organizations = append(seed.Organizations, sandbox.Organization{ID: o.ClerkID, Name: o.Name, Slug: o.Slug, CreatedBy: owner, Members: members})
+		seed.Organizations = append(seed.Organizations, sandbox.Organization{ID: o.ClerkID, Name: o.Name, Slug: o.Slug, CreatedBy: owner, Members: members, Invited: guests(members)})
 	}
 	return seed
+}
+
+// guests are invited: whoever works in the demo and is not a member.
+func guests(members map[string]string) map[string]string {
+	invited := map[string]string{}
+	for _, p := range demo.People() {
+		if _, in := members[p.ID]; !in && p.ID != demo.Operator().ID {
+			invited[p.ID] = clerkRole["member"]
+		}
+	}
+	return invited
 }
 
 // clerkRole is what Clerk calls our roles. Clerk has no owner: it is the administrator who made the organization.

@@ -28,6 +28,7 @@ const (
 	EntityImport       = "import"
 	EntitySearch       = "search"
 	EntityUndo         = "undo"
+	EntityNote         = "note"
 	EntityOrganization = "organization"
 	EntityPage         = "page"
 )

@@ -39,6 +39,7 @@ var doors = map[string]door{
 		{"select", "removed_at IS NOT NULL", "it was removed: what it wrote keeps its name, and it may not act", false}}},
 	"analytics":      {sealed.Admin, map[string]sealed.Role{"insert": sealed.MemberRole}, nil},
 	"policy_hits":    {sealed.Admin, nil, nil},
+	"job_notes":      {sealed.Viewer, map[string]sealed.Role{"insert": sealed.MemberRole, "update": sealed.MemberRole, "delete": sealed.MemberRole}, nil},
 	"saved_searches": {sealed.Viewer, map[string]sealed.Role{"insert": sealed.MemberRole, "update": sealed.MemberRole, "delete": sealed.MemberRole}, nil},
 	"undos":          {sealed.MemberRole, written, nil},
 	"alerts":         {sealed.Admin, map[string]sealed.Role{"update": sealed.Admin}, nil},

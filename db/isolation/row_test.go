@@ -69,6 +69,9 @@ var makers = []maker{
 		return row{"tenant_id": t.id, "id": t.of("saved_searches", n), "user_id": t.of("users", 0), "name": t.word("saved_searches", n),
 			"address": "q=" + t.name, "criteria": "{}"}
 	}},
+	{table: "job_notes", touch: "note = note || '!'", row: func(t tenant, n int) row {
+		return row{"tenant_id": t.id, "id": t.of("job_notes", n), "job_id": t.of("jobs", 0), "author_id": t.of("users", 0), "note": t.name}
+	}},
 	{table: "undos", touch: "changes = '[]'", row: func(t tenant, n int) row {
 		return row{"tenant_id": t.id, "id": t.of("undos", n), "user_id": t.of("users", 0), "kind": "import", "import_id": t.of("imports", 0),
 			"changes": "[]", "expires_at": day}

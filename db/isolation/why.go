@@ -298,7 +298,7 @@ func (i *inquiry) row(ctx context.Context, tx pgx.Tx) error {
 }
 
 // kinds are the names by which owner_of knows tables.
-var kinds = map[string]string{"jobs": "job", "proposals": "proposal", "imports": "import", "saved_searches": "search", "undos": "undo"}
+var kinds = map[string]string{"jobs": "job", "proposals": "proposal", "imports": "import", "saved_searches": "search", "undos": "undo", "job_notes": "note"}
 
 // owner says whose a row is that this tenant does not show.
 func (i *inquiry) owner(ctx context.Context) (Outcome, string, error) {

@@ -71,9 +71,7 @@ var conditions = []condition{
 // List queues the rows that f chooses in its order, one more than PageSize when there is a next page.
 func List(v *db.View, f Filter, into *[]Row) {
 	w, order := f.where(), f.Sort.order()
-	if f.Before != nil {
-		w.and("("+order.key+", j.id) "+order.behind+" (%s::"+order.kind+", %s)", order.at(f.Before.Key), f.Before.ID)
-	}
+	w.behind(order, f.Before)
 	sealed.List(v, "job.list", `
 		SELECT j.id, j.title, left(j.description, 240) || CASE WHEN length(j.description) > 240 THEN '…' ELSE '' END AS snippet, j.contract,
 		       j.hourly_min, j.hourly_max, j.budget, j.experience, j.skills, j.proposals_min, j.proposals_max, j.client_country,
@@ -99,6 +97,13 @@ func (w *where) and(condition string, args ...any) {
 		marks[i] = fmt.Sprintf("$%d", len(w.args)+1) // $1 is the tenant
 	}
 	fmt.Fprintf(&w.sql, "\n\t\t  AND "+condition, marks...)
+}
+
+// behind leaves out what comes before a place in an order, and the place itself.
+func (w *where) behind(o order, place *Cursor) {
+	if place != nil {
+		w.and("("+o.key+", j.id) "+o.behind+" (%s::"+o.kind+", %s)", o.at(place.Key), place.ID)
+	}
 }
 
 func (f Filter) where() *where {

@@ -105,13 +105,15 @@ func (b brought) takeBack(jobs []Job, needed map[uuid.UUID]bool) (removed []uuid
 	return removed, restored, u
 }
 
-// needed are those of ids that a proposal is written for, or that another import has brought as well.
+// needed are those of ids that a proposal is written for, that somebody has noted something about, or that another import
+// has brought as well.
 func needed(ctx context.Context, tx *db.Tx, imported uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
 	var rows []struct {
 		ID uuid.UUID `db:"id"`
 	}
 	err := sealed.FindAll(ctx, tx, "undo.needed", `
 		SELECT p.job_id AS id FROM proposals p WHERE p.tenant_id = $1 AND p.job_id = ANY($2)
+		UNION SELECT n.job_id FROM job_notes n WHERE n.tenant_id = $1 AND n.job_id = ANY($2)
 		UNION SELECT r.job_id FROM import_rows r JOIN imports i ON i.tenant_id = r.tenant_id AND i.id = r.import_id
 		WHERE r.tenant_id = $1 AND i.tenant_id = $1 AND r.job_id = ANY($2) AND r.import_id <> $3 AND i.state = 'imported' AND i.undone_at IS NULL`,
 		&rows, ids, imported)

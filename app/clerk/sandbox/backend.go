@@ -139,6 +139,58 @@ func (s *Server) userMemberships(r *http.Request) (any, *apiError) {
 	return list(r, all)
 }
 
+// userInvitations are those that wait for an answer; the sandbox keeps no others.
+func (s *Server) userInvitations(r *http.Request) (any, *apiError) {
+	var all []any
+	_, fail := s.find(func(d *saved) (any, bool) {
+		p, ok := d.People[r.PathValue("id")]
+		for _, o := range d.invitations(p.ID) {
+			all = append(all, invitationJSON(o, p, s.URL()))
+		}
+		return nil, ok
+	})
+	if fail != nil {
+		return nil, fail
+	}
+	return list(r, all)
+}
+
+// invitations are the organizations that have invited a person, in an order that is always the same.
+func (d *saved) invitations(person string) (all []*organization) {
+	for _, o := range d.Organizations {
+		if _, ok := o.Invited[person]; ok {
+			all = append(all, o)
+		}
+	}
+	slices.SortFunc(all, func(a, b *organization) int { return strings.Compare(a.ID, b.ID) })
+	return all
+}
+
+// accept makes whoever a ticket was made for a member, and leads back to the app, as Clerk does. A ticket that was used
+// already, or is none, changes nothing.
+func (s *Server) accept(w http.ResponseWriter, r *http.Request) {
+	status := "failed"
+	err := s.state.change(func(d *saved) error {
+		for _, o := range d.Organizations {
+			for person, role := range o.Invited {
+				if r.URL.Query().Get("ticket") == ticket(o, person) {
+					delete(o.Invited, person)
+					o.Members[person], status = role, "complete"
+					if v, ok := d.of(client(r), s.now()); ok && v.Person == person {
+						d.choose(v, o.ID)
+					}
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		s.fail(w, "accepting an invitation", err)
+		return
+	}
+	http.Redirect(w, r, s.app+"/?__clerk_status="+status, http.StatusSeeOther)
+}
+
 func (s *Server) organizationMemberships(r *http.Request) (any, *apiError) {
 	var all []any
 	_, fail := s.find(func(d *saved) (any, bool) {

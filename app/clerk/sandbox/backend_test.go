@@ -259,3 +259,34 @@ func TestWhatIsMadeIsBounded(t *testing.T) {
 		t.Errorf("organization 1001 was made: %d", status)
 	}
 }
+
+func TestAnInvitationIsAcceptedOnceByWhoeverItIsFor(t *testing.T) {
+	t.Parallel()
+	b := newBackend(t, sandbox.Seed{
+		People:        []sandbox.Person{{ID: "user_zoe", Email: "zoe@example.com", Name: "Zoe"}, {ID: "user_abe", Email: "abe@example.com", Name: "Abe"}},
+		Organizations: []sandbox.Organization{{ID: "org_a", Name: "Alpha", Slug: "alpha", CreatedBy: "user_zoe", Members: map[string]string{"user_zoe": "org:admin"}, Invited: map[string]string{"user_abe": "org:viewer"}}},
+	})
+	pending := func(person string) []any {
+		_, body := b.call(http.MethodGet, "/v1/users/"+person+"/organization_invitations?status=pending", "", "")
+		return body["data"].([]any)
+	}
+	if n := len(pending("user_zoe")); n != 0 {
+		t.Errorf("%d invitations of somebody else", n)
+	}
+	all := pending("user_abe")
+	if len(all) != 1 {
+		t.Fatalf("%d invitations", len(all))
+	}
+	address := strings.TrimPrefix(all[0].(map[string]any)["url"].(string), b.URL())
+	for path, want := range map[string]string{"/v1/tickets/accept": "failed", "/v1/tickets/accept?ticket=orginv_azoe": "failed", address: "complete"} {
+		if status, body := b.call(http.MethodGet, path, "", ""); status != http.StatusSeeOther || body["location"] != "http://localhost:1/?__clerk_status="+want {
+			t.Errorf("%s: %d to %v", path, status, body["location"])
+		}
+	}
+	if _, body := b.call(http.MethodGet, address, "", ""); body["location"] != "http://localhost:1/?__clerk_status=failed" || len(pending("user_abe")) != 0 {
+		t.Errorf("accepted again: %v", body["location"])
+	}
+	if _, body := b.call(http.MethodGet, "/v1/users/user_abe/organization_memberships", "", ""); body["total_count"] != 1.0 {
+		t.Errorf("abe is in %v organizations", body["total_count"])
+	}
+}

@@ -36,6 +36,7 @@ type Organization struct {
 	Slug      string            `json:"slug"`
 	CreatedBy string            `json:"created_by"` // user_…
 	Members   map[string]string `json:"members"`    // user id to role: org:admin, org:manager, org:member, org:viewer
+	Invited   map[string]string `json:"invited"`    // user id to role, of those who have not answered
 }
 
 // Seed is what the sandbox begins with. What a person made later stays beside it.
@@ -179,11 +180,13 @@ func (s *Server) routes() http.Handler {
 		"POST /sign-out":             s.signOut,
 		"GET /style.css":             s.style,
 		"GET /v1/client/handshake":   s.handshake,
+		"GET /v1/tickets/accept":     s.accept,
 		"GET /.well-known/jwks.json": s.public(s.jwks),
 
 		"GET /v1/jwks":       s.api(s.jwks),
 		"GET /v1/users/{id}": s.api(s.getUser),
 		"GET /v1/users/{id}/organization_memberships": s.api(s.userMemberships),
+		"GET /v1/users/{id}/organization_invitations": s.api(s.userInvitations),
 		"POST /v1/organizations":                      s.api(s.createOrganization),
 		"GET /v1/organizations/{id}":                  s.api(s.getOrganization),
 		"GET /v1/organizations/{id}/memberships":      s.api(s.organizationMemberships),

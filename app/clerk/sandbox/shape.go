@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"net/url"
 	"strings"
 	"time"
 )
@@ -32,7 +33,7 @@ func organizationJSON(o *organization) object {
 	at := o.CreatedAt.UnixMilli()
 	return object{
 		"object": "organization", "id": o.ID, "name": o.Name, "slug": o.Slug, "created_by": o.CreatedBy, "image_url": "", "has_image": false,
-		"members_count": len(o.Members), "pending_invitations_count": 0, "max_allowed_memberships": max(maxMembers, len(o.Members)),
+		"members_count": len(o.Members), "pending_invitations_count": len(o.Invited), "max_allowed_memberships": max(maxMembers, len(o.Members)),
 		"admin_delete_enabled": true, "public_metadata": object{}, "private_metadata": object{}, "created_at": at, "updated_at": at,
 	}
 }
@@ -45,6 +46,21 @@ func membershipJSON(o *organization, p Person) object {
 		"role": role, "role_name": strings.TrimPrefix(role, "org:"), "permissions": []string{}, "organization": organizationJSON(o),
 		"public_metadata": object{}, "private_metadata": object{}, "created_at": at, "updated_at": at,
 		"public_user_data": object{"user_id": p.ID, "first_name": first, "last_name": last, "identifier": p.Email, "image_url": "", "has_image": false},
+	}
+}
+
+// ticket names an invitation in the address that accepts it.
+func ticket(o *organization, person string) string {
+	return "orginv_" + strings.TrimPrefix(o.ID, "org_") + strings.TrimPrefix(person, "user_")
+}
+
+func invitationJSON(o *organization, p Person, host string) object {
+	role, at := o.Invited[p.ID], o.CreatedAt.UnixMilli()
+	return object{
+		"object": "organization_invitation", "id": ticket(o, p.ID), "email_address": p.Email, "role": role, "role_name": strings.TrimPrefix(role, "org:"),
+		"organization_id": o.ID, "status": "pending", "url": host + "/v1/tickets/accept?" + url.Values{"ticket": {ticket(o, p.ID)}}.Encode(),
+		"public_organization_data": object{"id": o.ID, "name": o.Name, "slug": o.Slug, "image_url": "", "has_image": false},
+		"public_metadata":          object{}, "private_metadata": object{}, "created_at": at, "updated_at": at,
 	}
 }
 

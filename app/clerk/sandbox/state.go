@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -101,6 +102,7 @@ func (d *saved) whole() bool {
 			return false
 		}
 		fill(&o.Members)
+		fill(&o.Invited)
 	}
 	for _, s := range d.Sessions {
 		if s == nil {
@@ -136,14 +138,16 @@ func (st *state) sow(seed Seed, now time.Time) error {
 		if _, ok := st.data.Organizations[o.ID]; ok {
 			continue
 		}
-		members := map[string]string{}
-		for id, role := range o.Members {
-			if _, ok := st.data.People[id]; !ok {
-				return fmt.Errorf("the seed's organization %s has a member %q who is nobody", o.ID, id)
+		for what, people := range map[string]*map[string]string{"a member": &o.Members, "a guest": &o.Invited} {
+			for id := range *people {
+				if _, ok := st.data.People[id]; !ok {
+					return fmt.Errorf("the seed's organization %s has %s %q who is nobody", o.ID, what, id)
+				}
 			}
-			members[id] = role
+			if *people = maps.Clone(*people); *people == nil {
+				*people = map[string]string{}
+			}
 		}
-		o.Members = members
 		st.data.Organizations[o.ID] = &organization{o, now}
 	}
 	return nil
