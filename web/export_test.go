@@ -37,6 +37,25 @@ func Turns(room int) (take func(context.Context) (release func(), err error), ke
 	return take, func() int { return len(t.of) }
 }
 
+// Occupy takes all the turns of a person in a tenant until release is called.
+func (s *Server) Occupy(ctx context.Context, person string, tenant uuid.UUID) (release func(), err error) {
+	var all []func()
+	release = func() {
+		for _, one := range all {
+			one()
+		}
+	}
+	for range personTurns {
+		one, err := s.limits.turn(ctx, person, tenant)
+		if err != nil {
+			release()
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return release, nil
+}
+
 // Route is a row of the route table, for tests that go through all of it.
 type Route struct {
 	Method, Path, Policy string

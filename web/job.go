@@ -199,7 +199,7 @@ func (h *handlers) triageJob(c echo.Context, tx *db.Tx) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r.offerUndo("“"+j.Title+"” "+triaged[to]+".", undoPath(undo))
+	r.offerUndo("“"+shortened(j.Title)+"” "+triaged[to]+".", undoPath(undo))
 	if back, ok := localPath(r.form.get("return_to")); ok {
 		return back, nil
 	}

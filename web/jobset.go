@@ -177,7 +177,7 @@ func (r *request) assignJobs(tx *db.Tx, ids []uuid.UUID) (app.Changed, string, e
 		}
 	}
 	changed, name, err := app.AssignJobs(r.Request().Context(), tx, ids, to)
-	who := "assigned to " + name
+	who := "assigned to " + shortened(name)
 	if to == uuid.Nil {
 		who = "assigned to nobody"
 	}
@@ -281,7 +281,7 @@ func undone(u job.Undone) string {
 	return said
 }
 
-// shortened fits a title into a message, which a cookie carries.
+// shortened fits a title or a name into a message, which a cookie carries.
 func shortened(s string) string {
 	if r := []rune(s); len(r) > 80 {
 		return string(r[:79]) + "…"

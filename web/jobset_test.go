@@ -97,6 +97,23 @@ func TestManyJobsAreChangedAtOnceAndBackAgain(t *testing.T) {
 	}
 }
 
+func TestALongTitleFitsIntoTheMessage(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := signIn(t, s, ana, "Acme")
+	for i, letter := range []string{"<", "\u2028", "\U0001F600"} {
+		title := "Long " + strings.Repeat(letter, 490)
+		preview := b.Submit(b.Get("/jobs/import"), `form[action="/jobs/import"]`, url.Values{"text": {fmt.Sprintf("title,url\n%s,https://www.upwork.com/jobs/~0220508615704600%05d\n", title, i)}})
+		b.Submit(preview, `form[action^="/jobs/import/"]`, nil)
+		job := b.Get("/jobs").Find(".row h2 a").First().AttrOr("href", "")
+		page := b.Get(job)
+		p := b.Post(job+"/triage", url.Values{"tenant": {page.Find("body").AttrOr("data-tenant", "")}, "to": {"shortlisted"}})
+		if p.Status != http.StatusOK || !strings.Contains(p.Message(), "was shortlisted") || p.Find(undoForm).Length() != 1 {
+			t.Errorf("490 of %q: %d %s, %s", letter, p.Status, p.H1(), p.Message())
+		}
+	}
+}
+
 func TestUndoingKeepsWhatSomebodyElseHasChangedSince(t *testing.T) {
 	t.Parallel()
 	s := start(t)

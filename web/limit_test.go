@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"upwork-ai-agent/web"
 	"upwork-ai-agent/web/webtest"
 )
@@ -154,5 +156,25 @@ func TestOnlySoMuchIsDoneAtTheSameTimeAndTheOthersWait(t *testing.T) {
 	again()
 	if kept() != 0 {
 		t.Errorf("%d queues are kept", kept())
+	}
+}
+
+func TestAnExportWaitsForATurnLikeAPage(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(o *web.Options) { o.RateLimit = 100 })
+	b := signIn(t, s, ana, "Acme")
+	tenant := uuid.MustParse(b.Get("/organization/audit").Find("body").AttrOr("data-tenant", ""))
+	for _, path := range []string{"/organization/audit", "/organization/audit/export.csv"} {
+		release, err := s.Front.Occupy(t.Context(), ana, tenant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := b.Get(path); p.Status != http.StatusTooManyRequests {
+			t.Errorf("%s while eight things are under way: %d", path, p.Status)
+		}
+		release()
+		if p := b.Get(path); p.Status != http.StatusOK {
+			t.Errorf("%s with room: %d", path, p.Status)
+		}
 	}
 }

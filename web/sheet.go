@@ -36,6 +36,11 @@ func tenantExport(least db.Role, h export) door {
 				return s.refuse(r, form{}, err)
 			}
 			read := func() (rows [][]string, more bool, err error) {
+				release, err := s.limits.turn(c.Request().Context(), r.session.ClerkUser, r.session.Tenant.ID)
+				if err != nil {
+					return nil, false, err
+				}
+				defer release()
 				err = s.db.Read(c.Request().Context(), r.actor(least), func(v *db.View) (err error) {
 					rows, more, err = x.part(v)
 					return err

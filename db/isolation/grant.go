@@ -92,7 +92,7 @@ var grants = []check{
 		FROM pg_proc p
 		WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.oid <> 'pg_advisory_xact_lock_shared(bigint)'::regprocedure
 		  AND (p.proname ~ '^(lo_|loread$|lowrite$)' OR p.proname ~ '^pg_(try_)?advisory_' OR p.proname ~ '^(query|table|cursor|schema|database)_to_xml'
-		    OR p.proname ~ '^pg_stat_get_' OR p.proname IN ('pg_lock_status', 'ts_stat', 'pg_notify', 'pg_cancel_backend', 'pg_terminate_backend')
+		    OR p.proname ~ '^pg_stat_get_' OR p.proname IN ('pg_lock_status', 'ts_stat', 'currtid2', 'pg_notify', 'pg_cancel_backend', 'pg_terminate_backend')
 		    OR p.proname = 'ts_rewrite' AND p.pronargs = 2)
 		  AND has_function_privilege('app_tenant', p.oid, 'EXECUTE')`},
 }

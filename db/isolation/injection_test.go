@@ -142,6 +142,7 @@ var others = []injection{
 	{"database_to_xml", []string{"SELECT database_to_xml(true, true, '')"}, "42501"},
 	{"cursor_to_xml", []string{"SELECT cursor_to_xml('c', 1, true, true, '')"}, "42501"},
 	{"ts_stat", []string{"SELECT * FROM ts_stat('SELECT search FROM jobs')"}, "42501"},
+	{"the versions of a row at a place", []string{"SELECT currtid2('jobs', '(0,1)')"}, "42501"},
 	{"what others run", []string{"SELECT query FROM pg_stat_activity"}, "42501"},
 	{"what others run, by number", []string{"SELECT pg_stat_get_backend_activity(1)"}, "42501"},
 	{"what others lock", []string{"SELECT * FROM pg_locks"}, "42501"},

@@ -287,6 +287,24 @@ func TestABacklogOfOneTenantDoesNotKeepAnotherFromItsTurn(t *testing.T) {
 	}
 }
 
+func TestTheTenantRoleCannotStopTheTasks(t *testing.T) {
+	t.Parallel()
+	s := newStation(t)
+	a, b, c := s.NewTenant(t), s.NewTenant(t), s.NewTenant(t)
+	try := control.Try{Person: a.Members[db.Viewer], Own: a.ID, Kind: control.ForeignID, Entity: control.EntityJob}
+	s.run(t)
+	try.ID = s.row(t, b)
+	s.report(t, try)
+	s.await(t, "tasks run", told, b.ID)
+	injected := s.Connect(t, "app_tenant")
+	for _, queue := range []string{"*", "default"} {
+		exec(t, injected, `NOTIFY "control.river_control", '{"action":"pause","queue":"`+queue+`"}'`)
+	}
+	try.ID = s.row(t, c)
+	s.report(t, try)
+	s.await(t, "tasks still run", told, c.ID)
+}
+
 func TestAnAlertIsRaisedOnceAndGoesWhenItIsSeen(t *testing.T) {
 	t.Parallel()
 	s := newStation(t)

@@ -55,6 +55,8 @@ func NewRunner(d *db.DB, log *slog.Logger, prove func(context.Context) error) (*
 		PeriodicJobs: rounds(), Logger: slog.New(warnings{log.Handler()}),
 		JobTimeout: taskTimeout, RescueStuckJobsAfter: rescueAfter, SoftStopTimeout: stopTimeout,
 		ErrorHandler: failures{log}, ReindexerIndexNames: []string{}, // the role owns no index
+		// No LISTEN: whoever can run SQL in this database, as whichever role, can NOTIFY, and river takes "pause" from there.
+		PollOnly: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("tasks: %w", err)

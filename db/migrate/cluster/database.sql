@@ -16,7 +16,7 @@ ALTER DEFAULT PRIVILEGES FOR ROLE app_search REVOKE EXECUTE ON FUNCTIONS FROM PU
 
 -- What lies outside row-level security and is callable by everybody in a stock server: large objects, session-level
 -- advisory locks, notifications, signals to other backends of the same role, functions that run a query given as text,
--- and what the server counts. The counters are an oracle: a policy looks the tenant up only when some row, of whichever
+-- one that follows the versions of whichever row stands at a place, and what the server counts. The counters are an oracle: a policy looks the tenant up only when some row, of whichever
 -- tenant, has passed the query's own filter, and pg_stat_get_xact_numscans tells whether it did; so do the predicate locks
 -- of a serializable transaction. The application needs none of them as app_tenant, so injected SQL shall have none of
 -- them either.
@@ -31,7 +31,7 @@ BEGIN
         OR p.proname ~ '^pg_(try_)?advisory_'
         OR p.proname ~ '^(query|table|cursor|schema|database)_to_xml'
         OR p.proname ~ '^pg_stat_get_'
-        OR p.proname IN ('pg_lock_status', 'ts_stat')
+        OR p.proname IN ('pg_lock_status', 'ts_stat', 'currtid2')
         OR (p.proname = 'ts_rewrite' AND p.pronargs = 2)
         OR p.proname IN ('pg_notify', 'pg_cancel_backend', 'pg_terminate_backend'))
   LOOP
