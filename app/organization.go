@@ -238,9 +238,13 @@ func (o *Organizations) Create(ctx context.Context, p control.Person, name strin
 	return t.ID, err
 }
 
-// OpenSession makes the server row of a new session, and ends the one that the same browser had before, if any.
-func (o *Organizations) OpenSession(ctx context.Context, sid control.SID, before *control.SID, p control.Person, now time.Time) error {
+// OpenSession makes the server row of a new session, and ends the one that the same browser had before, if any. issued is
+// when the token was that vouches for p: control.ErrEnded when p has signed out since.
+func (o *Organizations) OpenSession(ctx context.Context, sid control.SID, before *control.SID, p control.Person, issued, now time.Time) error {
 	return o.db.Control(ctx, func(tx *db.ControlTx) error {
+		if err := control.Vouched(ctx, tx, p, issued); err != nil {
+			return err
+		}
 		if before != nil {
 			if err := control.Replace(ctx, tx, *before, p.ClerkUser); err != nil {
 				return err

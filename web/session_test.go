@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"upwork-ai-agent/web/webtest"
 )
 
 func TestSigningOutEndsEveryCopyOfTheCookie(t *testing.T) {
@@ -28,6 +30,55 @@ func TestSigningOutEndsEveryCopyOfTheCookie(t *testing.T) {
 	}
 	if p := b.Get("/sign-in"); !strings.HasPrefix(p.URL.String(), s.Sandbox.URL()) {
 		t.Errorf("Clerk's page does not ask again: %s", p.URL)
+	}
+}
+
+func TestATokenOfClerkOpensNothingAfterTheSignOut(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := s.Browser(t)
+	b.NoRedirects()
+	back := b.Get("/sign-in").Header.Get("Location")
+	hosted, err := url.Parse(back)
+	if err != nil {
+		t.Fatal(err)
+	}
+	redirect := url.Values{"redirect_url": {hosted.Query().Get("redirect_url")}, "user_id": {ana}}
+	handshake := ""
+	for p := b.Post(s.Sandbox.URL()+"/sign-in", redirect); handshake == "" && p.Header.Get("Location") != ""; p = b.Get(p.Header.Get("Location")) {
+		to, err := url.Parse(p.Header.Get("Location"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if handshake = to.Query().Get("__clerk_handshake"); handshake != "" {
+			b.Get(to.String())
+		}
+	}
+	replay := func() *webtest.Browser {
+		thief := s.Browser(t)
+		callback := thief.Get("/sign-in").Find(`input[name=redirect_url]`).First().AttrOr("value", "")
+		thief.NoRedirects()
+		thief.Get(callback + "&__clerk_handshake=" + url.QueryEscape(handshake))
+		return thief
+	}
+	before := replay()
+	if p := before.Get("/organizations"); p.Status != http.StatusOK {
+		t.Fatalf("the copy does not work even before: %d", p.Status)
+	}
+	if p := b.Submit(b.Get("/organizations"), `form[action="/sign-out"]`, nil); p.Status != http.StatusSeeOther {
+		t.Fatalf("signing out: %d", p.Status)
+	}
+	if p := before.Get("/organizations"); p.Status != http.StatusSeeOther {
+		t.Errorf("what a copy opened before is still open: %d", p.Status)
+	}
+	// A token is of a whole second, and so is the comparison: the sign-out came in a later one.
+	exec(t, s.Database, "UPDATE control.sessions SET revoked_at = revoked_at + interval '1 second' WHERE clerk_user_id = $1", ana)
+	if after := replay(); after.Cookie("session") != "" {
+		t.Error("the copy opens a session after the sign-out")
+	}
+	exec(t, s.Database, "UPDATE control.sessions SET revoked_at = revoked_at - interval '1 second' WHERE clerk_user_id = $1 AND revoked_at IS NOT NULL", ana)
+	if p := s.Browser(t).SignInFrom("/organizations", ana); p.Status != http.StatusOK {
+		t.Errorf("signing in anew: %d", p.Status)
 	}
 }
 

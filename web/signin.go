@@ -102,7 +102,10 @@ func (h *handlers) enterApp(c echo.Context, pending entry, claims *clerk.Claims)
 	if ck, ok := h.cookies.read(c.Request()); ok {
 		before = &ck.sid
 	}
-	if err := h.orgs.OpenSession(ctx, sid, before, person, time.Now()); err != nil {
+	switch err := h.orgs.OpenSession(ctx, sid, before, person, claims.IssuedAt, time.Now()); {
+	case errors.Is(err, control.ErrEnded):
+		return fmt.Errorf("%w: %w", errCallback, err)
+	case err != nil:
 		return err
 	}
 	if err := h.cookies.end(c.Response(), c.Request()); err != nil {

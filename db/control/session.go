@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -103,6 +104,24 @@ func LoadSession(ctx context.Context, d *sealed.DB, sid SID, tenant uuid.UUID) (
 	return s, nil
 }
 
+// ErrEnded says that the session at Clerk which vouches for a person was signed out here since it did.
+var ErrEnded = errors.New("control: signed out since")
+
+// Vouched returns ErrEnded for a token that is older than a sign-out of the session at Clerk that it is of. A token is good
+// for a minute, and whoever has a copy of it, or of the address that brought it, shall not come back with it.
+func Vouched(ctx context.Context, t *sealed.ControlTx, p Person, issued time.Time) error {
+	var r struct {
+		Ended bool `db:"ended"`
+	}
+	err := sealed.ControlGet(ctx, t, "control.vouched", `
+		SELECT EXISTS (SELECT FROM control.sessions
+		  WHERE clerk_user_id = $1 AND clerk_session_id = $2 AND date_trunc('second', revoked_at) > $3) AS ended`, &r, p.ClerkUser, p.ClerkSession, issued)
+	if err == nil && r.Ended {
+		err = ErrEnded
+	}
+	return err
+}
+
 // SignIn makes the server row of a new session.
 func SignIn(ctx context.Context, t *sealed.ControlTx, sid SID, p Person, now time.Time) error {
 	return sealed.ControlChange(ctx, t, sealed.ControlEvent{Name: "session.signed_in", Person: p.ClerkUser},
@@ -119,7 +138,7 @@ func SignIn(ctx context.Context, t *sealed.ControlTx, sid SID, p Person, now tim
 func Replace(ctx context.Context, t *sealed.ControlTx, sid SID, person string) error {
 	return sealed.ControlChange(ctx, t, sealed.ControlEvent{Name: "session.replaced", Person: person},
 		sealed.Exec("control.replace", `
-			UPDATE control.sessions SET revoked_at = now() WHERE digest = $1 AND revoked_at IS NULL`, sid.digest()))
+			DELETE FROM control.sessions WHERE digest = $1 AND revoked_at IS NULL`, sid.digest())) // the session at Clerk goes on
 }
 
 // Touch writes down that a session is used.
@@ -128,11 +147,13 @@ func Touch(ctx context.Context, t *sealed.ControlTx, id uuid.UUID) error {
 		UPDATE control.sessions SET seen_at = now() WHERE id = $1 AND revoked_at IS NULL AND seen_at < now() - $2::interval`, id, touchEvery/2))
 }
 
-// SignOut ends a session at once, for every copy of its cookie. It is no error when it had ended before.
+// SignOut ends a session at once, for every copy of its cookie, and with it all that the same session at Clerk vouched for.
+// It is no error when it had ended before.
 func SignOut(ctx context.Context, t *sealed.ControlTx, sid SID, person string) error {
 	return sealed.ControlChange(ctx, t, sealed.ControlEvent{Name: "session.signed_out", Person: person},
 		sealed.Exec("control.sign_out", `
-			UPDATE control.sessions SET revoked_at = now() WHERE digest = $1 AND revoked_at IS NULL`, sid.digest()))
+			UPDATE control.sessions SET revoked_at = now() WHERE clerk_user_id = $2 AND revoked_at IS NULL
+			  AND clerk_session_id = (SELECT s.clerk_session_id FROM control.sessions s WHERE s.digest = $1)`, sid.digest(), person))
 }
 
 // Switch moves a session to another tenant of the person's directory under a new id, so that a cookie that leaked before
