@@ -87,10 +87,12 @@ type tail struct {
 	kept []byte
 }
 
+// Write keeps the end of p and of what came before.
 func (t *tail) Write(p []byte) (int, error) {
 	t.kept = append(t.kept, p...)
 	t.kept = t.kept[max(0, len(t.kept)-t.most):]
 	return len(p), nil
 }
 
+// String is what was kept, without the blanks around it.
 func (t *tail) String() string { return strings.TrimSpace(string(t.kept)) }

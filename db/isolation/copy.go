@@ -15,6 +15,7 @@ type counter struct {
 	cut        []byte // what came of a line that is not complete
 }
 
+// Write counts the lines that p completes.
 func (c *counter) Write(p []byte) (int, error) {
 	lines := bytes.Split(append(c.cut, p...), []byte("\n"))
 	c.cut = bytes.Clone(lines[len(lines)-1])

@@ -60,23 +60,18 @@ func decides(t *testing.T, got isolation.Answer, step, says string) {
 	}
 }
 
-func TestWhyEachStepCanDecide(t *testing.T) {
-	t.Parallel()
-	d := dbtest.Own(t)
-	super := d.Connect(t, "postgres")
-	a, b := newAsked(t, d), newAsked(t, d)
+// obstacle is one way to be refused.
+type obstacle struct {
+	name       string
+	harm, undo string // %t is the tenant, %k its token
+	question   isolation.Question
+	step, says string // of whom decides
+}
+
+// obstacles are one or more of every step, for a beside b.
+func obstacles(a, b asked) []obstacle {
 	own, foreign := a.of("jobs", 1).String(), b.of("jobs", 0).String()
-	for _, operation := range []string{"select", "update"} {
-		if got := why(t, d.DB, a.question(db.MemberRole, operation, "jobs", own)); !got.Allowed || got.Decider != "" {
-			t.Errorf("%s of an own job: %s", operation, got)
-		}
-	}
-	for _, x := range []struct {
-		name       string
-		harm, undo string
-		question   isolation.Question
-		step, says string
-	}{
+	return []obstacle{
 		{"another tenant's row", "", "", a.question(db.Owner, "select", "jobs", foreign), "row", "it belongs to " + b.Name + ", tenant " + b.Tenant.ID.String()},
 		{"a row that nobody has", "", "", a.question(db.Owner, "select", "jobs", uuid.NewString()), "row", "and in no other"},
 		{"a row of a table that owner_of does not know", "", "", a.question(db.Owner, "select", "users", b.of("users", 0).String()), "row", "no such row in this tenant"},
@@ -116,7 +111,21 @@ func TestWhyEachStepCanDecide(t *testing.T) {
 			a.question(db.Owner, "select", "jobs", own), "row", "a policy hides it"},
 		{"a gate that opens nothing", "CREATE OR REPLACE FUNCTION app.set_tenant(tenant uuid, token text) RETURNS text LANGUAGE sql AS 'SELECT token'", soundGate,
 			a.question(db.Owner, "select", "jobs", own), "gate", "app.context shows nothing"},
-	} {
+	}
+}
+
+func TestWhyEachStepCanDecide(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Own(t)
+	super := d.Connect(t, "postgres")
+	a, b := newAsked(t, d), newAsked(t, d)
+	own := a.of("jobs", 1).String()
+	for _, operation := range []string{"select", "update"} {
+		if got := why(t, d.DB, a.question(db.MemberRole, operation, "jobs", own)); !got.Allowed || got.Decider != "" {
+			t.Errorf("%s of an own job: %s", operation, got)
+		}
+	}
+	for _, x := range obstacles(a, b) {
 		t.Run(x.name, func(t *testing.T) {
 			fill := func(sql string) string {
 				return strings.NewReplacer("%t", a.Tenant.ID.String(), "%k", a.token).Replace(sql)
