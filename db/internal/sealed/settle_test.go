@@ -52,81 +52,99 @@ func backends(t *testing.T, d *db.DB) (tenant, plane int) {
 	return own[0].N, n.N
 }
 
+// work is what may fail on a connection, done by a viewer of n.
+type work struct {
+	d *sealed.DB
+	n *dbtest.Tenant
+}
+
+func (w work) view(sql string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		var rows []number
+		return w.d.Read(ctx, w.n.Actor(db.Viewer), func(v *db.View) error {
+			sealed.List(v, "test", sql, &rows)
+			return v.Load()
+		})
+	}
+}
+
+func (w work) find(sql string, says ...error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		var rows []number
+		return w.d.Write(ctx, w.n.Actor(db.Viewer), func(ctx context.Context, tx *db.Tx) error {
+			err := sealed.FindAll(ctx, tx, "test", sql, &rows)
+			if len(says) > 0 {
+				return says[0]
+			}
+			return err
+		})
+	}
+}
+
+func (w work) change(sql string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		return w.d.Write(ctx, w.n.Actor(db.Viewer), func(ctx context.Context, tx *db.Tx) error {
+			return sealed.Change(ctx, tx, sealed.Event{Name: "test"}, sealed.Exec("test", sql))
+		})
+	}
+}
+
+func (w work) peek(sql string, args ...any) func(context.Context) error {
+	return func(ctx context.Context) error { return sealed.Peek(ctx, w.d, "test", sql, new(number), args...) }
+}
+
+func (w work) plane(sql string, args ...any) func(context.Context) error {
+	return func(ctx context.Context) error {
+		return w.d.Control(ctx, func(tx *db.ControlTx) error {
+			return sealed.ControlList(ctx, tx, "test", sql, new([]number), args...)
+		})
+	}
+}
+
+var errOther = errors.New("something else")
+
+// outcome is how some work ends.
+type outcome struct {
+	do     func(context.Context) error
+	fails  bool
+	closes bool
+	want   error
+}
+
+func (w work) outcomes() map[string]outcome {
+	return map[string]outcome{
+		"a View that works":                            {w.view(fine), false, false, nil},
+		"a View that divides by zero":                  {w.view(divides), true, true, nil},
+		"a View of a column that is not there":         {w.view(unknown), true, true, nil},
+		"a View that writes":                           {w.view(writes), true, false, nil},
+		"a View without the right":                     {w.view(forbidden), true, false, nil},
+		"a Tx that looks and works":                    {w.find(fine), false, false, nil},
+		"a Tx that divides by zero":                    {w.find(divides), true, true, nil},
+		"a Tx that divides by zero and forgets":        {w.find(divides, nil), true, true, nil},
+		"a Tx that divides by zero and says otherwise": {w.find(divides, errOther), true, true, errOther},
+		"a Tx without the right":                       {w.find(forbidden), true, false, nil},
+		"a change that divides by zero":                {w.change(divides), true, true, nil},
+		"a change that breaks a rule of the data":      {w.change(violates), true, false, db.ErrBadInput},
+		"a function that fails": {func(ctx context.Context) error {
+			return w.d.Write(ctx, w.n.Actor(db.Viewer), func(context.Context, *db.Tx) error { return errOther })
+		}, true, false, errOther},
+		"a look-up that works":                    {w.peek("SELECT 1 AS n"), false, false, nil},
+		"a look-up that finds nothing":            {w.peek("SELECT 1 AS n WHERE false"), true, false, db.ErrNotFound},
+		"a look-up that divides by zero":          {w.peek(divides, w.n.ID), true, true, nil},
+		"a look-up without the right":             {w.peek("SELECT 1 AS n FROM public.users"), true, false, nil},
+		"a control transaction that works":        {w.plane("SELECT 1 AS n"), false, false, nil},
+		"a control transaction that divides":      {w.plane(divides, w.n.ID), true, true, nil},
+		"a control transaction without the right": {w.plane("SELECT 1 AS n FROM public.users"), true, false, nil},
+		"a catalog that divides by zero": {func(ctx context.Context) error {
+			return sealed.Catalog(ctx, w.d, place.Main, divides, new([]number), uuid.New())
+		}, true, true, nil},
+	}
+}
+
 func TestAConnectionThatFailedUnexpectedlyIsClosedAndEveryOtherIsKept(t *testing.T) {
 	t.Parallel()
 	d, n := one(t)
-	view := func(sql string) func(context.Context) error {
-		return func(ctx context.Context) error {
-			var rows []number
-			return d.Read(ctx, n.Actor(db.Viewer), func(v *db.View) error {
-				sealed.List(v, "test", sql, &rows)
-				return v.Load()
-			})
-		}
-	}
-	other := errors.New("something else")
-	find := func(sql string, says ...error) func(context.Context) error {
-		return func(ctx context.Context) error {
-			var rows []number
-			return d.Write(ctx, n.Actor(db.Viewer), func(ctx context.Context, tx *db.Tx) error {
-				err := sealed.FindAll(ctx, tx, "test", sql, &rows)
-				if len(says) > 0 {
-					return says[0]
-				}
-				return err
-			})
-		}
-	}
-	change := func(sql string) func(context.Context) error {
-		return func(ctx context.Context) error {
-			return d.Write(ctx, n.Actor(db.Viewer), func(ctx context.Context, tx *db.Tx) error {
-				return sealed.Change(ctx, tx, sealed.Event{Name: "test"}, sealed.Exec("test", sql))
-			})
-		}
-	}
-	peek := func(sql string, args ...any) func(context.Context) error {
-		return func(ctx context.Context) error { return sealed.Peek(ctx, d, "test", sql, new(number), args...) }
-	}
-	plane := func(sql string, args ...any) func(context.Context) error {
-		return func(ctx context.Context) error {
-			return d.Control(ctx, func(tx *db.ControlTx) error {
-				return sealed.ControlList(ctx, tx, "test", sql, new([]number), args...)
-			})
-		}
-	}
-	cases := map[string]struct {
-		do     func(context.Context) error
-		fails  bool
-		closes bool
-		want   error
-	}{
-		"a View that works":                            {view(fine), false, false, nil},
-		"a View that divides by zero":                  {view(divides), true, true, nil},
-		"a View of a column that is not there":         {view(unknown), true, true, nil},
-		"a View that writes":                           {view(writes), true, false, nil},
-		"a View without the right":                     {view(forbidden), true, false, nil},
-		"a Tx that looks and works":                    {find(fine), false, false, nil},
-		"a Tx that divides by zero":                    {find(divides), true, true, nil},
-		"a Tx that divides by zero and forgets":        {find(divides, nil), true, true, nil},
-		"a Tx that divides by zero and says otherwise": {find(divides, other), true, true, other},
-		"a Tx without the right":                       {find(forbidden), true, false, nil},
-		"a change that divides by zero":                {change(divides), true, true, nil},
-		"a change that breaks a rule of the data":      {change(violates), true, false, db.ErrBadInput},
-		"a function that fails": {func(ctx context.Context) error {
-			return d.Write(ctx, n.Actor(db.Viewer), func(context.Context, *db.Tx) error { return other })
-		}, true, false, other},
-		"a look-up that works":                    {peek("SELECT 1 AS n"), false, false, nil},
-		"a look-up that finds nothing":            {peek("SELECT 1 AS n WHERE false"), true, false, db.ErrNotFound},
-		"a look-up that divides by zero":          {peek(divides, n.ID), true, true, nil},
-		"a look-up without the right":             {peek("SELECT 1 AS n FROM public.users"), true, false, nil},
-		"a control transaction that works":        {plane("SELECT 1 AS n"), false, false, nil},
-		"a control transaction that divides":      {plane(divides, n.ID), true, true, nil},
-		"a control transaction without the right": {plane("SELECT 1 AS n FROM public.users"), true, false, nil},
-		"a catalog that divides by zero": {func(ctx context.Context) error {
-			return sealed.Catalog(ctx, d, place.Main, divides, new([]number), uuid.New())
-		}, true, true, nil},
-	}
-	for name, c := range cases { // one after the other: they share the connections
+	for name, c := range (work{d, n}).outcomes() { // one after the other: they share the connections
 		t.Run(name, func(t *testing.T) {
 			tenant, plane := backends(t, d)
 
