@@ -102,13 +102,14 @@ func replacing(ctx context.Context, tx *db.Tx, id uuid.UUID, base int, t proposa
 	return p, t, checkText(t)
 }
 
-// RestoreProposal makes an earlier version the text again, as a new version.
-func RestoreProposal(ctx context.Context, tx *db.Tx, id uuid.UUID, base, version int) error {
-	old, err := proposal.Kept(ctx, tx, id, version)
+// RestoreProposal makes an earlier version the text again, as a new version, and returns the number that people are shown of
+// the earlier one.
+func RestoreProposal(ctx context.Context, tx *db.Tx, id uuid.UUID, base, version int) (number int, err error) {
+	old, number, err := proposal.Kept(ctx, tx, id, version)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return SaveProposal(ctx, tx, id, base, old, "restore")
+	return number, SaveProposal(ctx, tx, id, base, old, "restore")
 }
 
 // MoveProposal changes the status of a proposal that was read at version base, and the triage of its job with it. It

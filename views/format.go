@@ -257,9 +257,32 @@ func (f JobsFilter) active() bool {
 	return f != JobsFilter{}
 }
 
-// further tells whether anything is filtered by what is folded away.
-func (f JobsFilter) further() bool {
-	return f.Experience+f.Skills+f.AnySkills+f.Rating+f.MinSpent+f.Verified+f.Proposals+f.Format+f.Assignee != ""
+// further is by how many of the filters under “More filters” the list is narrowed.
+func (f JobsFilter) further() int {
+	return filled(f.Experience, f.Skills, f.AnySkills, f.Rating, f.MinSpent, f.Verified, f.Proposals, f.Format, f.Assignee, f.Draft)
+}
+
+// folded is by how many filters the list is narrowed beside the search and triage.
+func (f JobsFilter) folded() int {
+	return f.further() + filled(f.Contract, f.MinPay, f.Country, f.Age)
+}
+
+// filled counts the fields that have something in them.
+func filled(values ...string) (n int) {
+	for _, v := range values {
+		if v != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// activeCount says how many filters are active; nothing when none is.
+func activeCount(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return " (" + itoa(n) + " active)"
 }
 
 // unread is how many jobs are new in a saved search, as its button says it.

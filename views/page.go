@@ -77,6 +77,7 @@ type JobsFilter struct {
 	Proposals  string // at most
 	Format     string // of the import
 	Assignee   string // a member's id, or nobody
+	Draft      string // yes or no
 	Sort       string
 }
 
@@ -87,10 +88,10 @@ type FilterField struct {
 }
 
 // Fields are all fields of f, in the order of the address.
-func (f *JobsFilter) Fields() [16]FilterField {
+func (f *JobsFilter) Fields() [17]FilterField {
 	return [...]FilterField{{"q", &f.Query}, {"triage", &f.Triage}, {"contract", &f.Contract}, {"pay", &f.MinPay}, {"country", &f.Country}, {"age", &f.Age},
 		{"experience", &f.Experience}, {"skills", &f.Skills}, {"any", &f.AnySkills}, {"rating", &f.Rating}, {"spent", &f.MinSpent}, {"verified", &f.Verified},
-		{"proposals", &f.Proposals}, {"from", &f.Format}, {"assignee", &f.Assignee}, {"sort", &f.Sort}}
+		{"proposals", &f.Proposals}, {"from", &f.Format}, {"assignee", &f.Assignee}, {"draft", &f.Draft}, {"sort", &f.Sort}}
 }
 
 // JobsPage is the jobs list.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/a-h/templ"
 
@@ -71,7 +72,17 @@ func (m *markup) jobRow(at int, r *job.Row, p *JobsPage) {
 	m.html(`</p>`)
 	m.skills(r.Skills)
 	m.html(`</div><div class="side">`)
-	m.html(badges[r.Triage])
+	if r.Drafting != "" {
+		m.html(`<span class="badge busy">`)
+		m.text(r.Drafting)
+		if strings.Contains(r.Drafting, ", ") {
+			m.html(` are drafting</span>`)
+		} else {
+			m.html(` is drafting</span>`)
+		}
+	} else {
+		m.html(badges[r.Triage])
+	}
 	if r.Assignee != "" {
 		m.html(`<span class="assignee"><span class="hidden">Assigned to </span>`)
 		m.text(r.Assignee)

@@ -76,8 +76,8 @@ func aJob() job.Job {
 }
 
 func aProposal(s proposal.Status) proposal.Row {
-	return proposal.Row{Proposal: proposal.Proposal{ID: two, JobID: work, UserID: one, Status: s, Version: 3, CreatedAt: now, UpdatedAt: now.Add(-49 * time.Hour), SubmittedAt: ptr(now),
-		LossReason: evil, ContractValue: ptr[int64](125000), Text: text()}, JobTitle: "Go developer " + evil, AuthorName: "Ben " + evil}
+	return proposal.Row{Proposal: proposal.Proposal{ID: two, JobID: work, UserID: one, Status: s, Version: 9, CreatedAt: now, UpdatedAt: now.Add(-49 * time.Hour), SubmittedAt: ptr(now),
+		LossReason: evil, ContractValue: ptr[int64](125000), Text: text()}, JobTitle: "Go developer " + evil, AuthorName: "Ben " + evil, Kept: 3}
 }
 
 func text() proposal.Text {
@@ -87,7 +87,7 @@ func text() proposal.Text {
 func editor(s proposal.Status, e views.Errors) views.EditorPage {
 	p := aProposal(s)
 	return views.EditorPage{Shell: shell("Editor"), Job: aJob(), Proposal: p, Told: views.Told{Note: evil, LossReason: evil, ContractValue: evil}, Fields: views.EditorFields{Letter: p.Letter, Answers: p.Answers, Bid: "hourly", BidAmount: "65.50"}, Errors: e,
-		Versions:    []proposal.Version{{Version: 3, Text: text(), AuthorID: one, AuthorName: "Ben " + evil, Origin: "merge", CreatedAt: now}, {Version: 2, Text: text(), AuthorName: "Ana", Origin: "typed", CreatedAt: now}},
+		Versions:    []proposal.Version{{Version: 9, Number: 3, Text: text(), AuthorID: one, AuthorName: "Ben " + evil, Origin: "merge", CreatedAt: now}, {Version: 4, Number: 2, Text: text(), AuthorName: "Ana", Origin: "typed", CreatedAt: now}},
 		Events:      []proposal.Event{{From: proposal.Draft, To: proposal.InReview, Note: evil, ActorName: "Ben " + evil, OccurredAt: now}},
 		Transitions: proposal.Transitions(p.Proposal, db.Owner), CanWrite: true}
 }
@@ -95,9 +95,9 @@ func editor(s proposal.Status, e views.Errors) views.EditorPage {
 // historyPage compares two versions of a text, the second of which somebody is still typing.
 func historyPage(newer, older int) views.HistoryPage {
 	typing := aProposal(proposal.Draft)
-	typing.Version, typing.TypingBy, typing.TypingSince, typing.TypistName = 4, &one, &now, "Ben "+evil
+	typing.Version, typing.TypingBy, typing.TypingSince, typing.TypistName = 9, &one, &now, "Ben "+evil
 	all := editor(proposal.Draft, nil).Versions
-	all[0].Version, all[0].Origin, all[0].Letter = 4, "typing", "Dear client, hello.\n"+evil
+	all[0].Version, all[0].Origin, all[0].Letter = 9, "typing", "Dear client, hello.\n"+evil
 	all[1].Answers, all[1].BidAmount = nil, nil
 	return views.HistoryPage{Shell: shell("History"), Proposal: typing, Versions: all, New: newer, Old: older, CanWrite: true}
 }
@@ -110,7 +110,7 @@ func jobsPage() views.JobsPage {
 	p := posting()
 	row := job.Row{ID: work, Title: p.Title, Snippet: p.Description, Contract: p.Contract, HourlyMin: p.HourlyMin, HourlyMax: p.HourlyMax, Experience: p.Experience, Skills: p.Skills,
 		ProposalsMin: p.ProposalsMin, ProposalsMax: p.ProposalsMax, Country: "CA", PaymentVerified: ptr(false), Spent: p.Spent, SpentFloor: true, PostedAt: p.PostedAt, Triage: job.New, Assignee: "Ben " + evil}
-	bare := job.Row{ID: two, Title: "Nothing known", PostedAt: now.AddDate(0, -3, 0), Triage: job.Archived}
+	bare := job.Row{ID: two, Title: "Nothing known", PostedAt: now.AddDate(0, -3, 0), Triage: job.Drafting, Drafting: "Ben " + evil}
 	return views.JobsPage{Shell: shell("Jobs"), Filter: views.JobsFilter{Query: evil, Triage: "new", Contract: "hourly", MinPay: evil, Country: evil, Age: "7"},
 		Searches: []job.Search{{ID: one, Name: "Go " + evil, Address: "q=go", Unread: 100, Default: true}, {ID: two, Name: "Rust", Address: "q=rust", Unread: 7, More: true}},
 		Formats:  []string{evil}, Members: members(),

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"upwork-ai-agent/db/dbtest"
+	"upwork-ai-agent/web"
 	"upwork-ai-agent/web/webtest"
 )
 
@@ -177,12 +178,73 @@ func TestOthersWhoHaveAProposalOpenAreNamedUntilTheyAreGone(t *testing.T) {
 	if n := count(t, s.Database, "SELECT count(*) FROM analytics WHERE event = 'proposal.opened'"); n != 2 {
 		t.Errorf("%d audit rows for two people on one day", n)
 	}
+	exec(t, s.Database, "UPDATE proposal_presence SET seen_at = now() - interval '5 seconds'")
+	here(b)
+	if n := count(t, s.Database, "SELECT count(*) FROM proposal_presence WHERE seen_at > now() - interval '4 seconds'"); n != 0 {
+		t.Error("whoever says it often is written down as often")
+	}
+	exec(t, s.Database, "UPDATE proposal_presence SET seen_at = now() - interval '11 seconds'")
+	here(b)
+	if n := count(t, s.Database, "SELECT count(*) FROM proposal_presence WHERE seen_at > now() - interval '4 seconds'"); n != 1 {
+		t.Error("whoever says it again later is not written down")
+	}
 	exec(t, s.Database, "UPDATE proposal_presence SET seen_at = now() - interval '51 seconds'")
 	if gone := b.Get(editor.URL.Path + "/stand").Find(".here").Text(); gone != "" {
 		t.Errorf("after a minute, and before anybody is heard of, %q", gone)
 	}
 	if gone := here(b); gone != "" || count(t, s.Database, "SELECT count(*) FROM proposal_presence") != 1 {
 		t.Errorf("after a minute ana sees %q", gone)
+	}
+}
+
+func TestAnEditorThatIsLeftOpenKeepsNoSessionAliveAndNobodyPresent(t *testing.T) {
+	t.Parallel()
+	s, b, editor := draft(t)
+	exec(t, s.Database, "UPDATE control.sessions SET seen_at = now() - interval '31 minutes'")
+	p := b.Post(editor.URL.Path+"/here", url.Values{"tenant": {editor.Find("input[name=tenant]").First().AttrOr("value", "")}})
+	b.Get(editor.URL.Path + "/stand")
+	web.Settle(s.Front)
+	if n := count(t, s.Database, "SELECT count(*) FROM control.sessions WHERE seen_at > now() - interval '30 minutes'"); n != 0 || p.Status != http.StatusOK {
+		t.Errorf("%d sessions were used by saying that somebody is here (%d)", n, p.Status)
+	}
+	if n := count(t, s.Database, "SELECT count(*) FROM proposal_presence"); n != 0 {
+		t.Error("somebody who has done nothing for half an hour counts as present")
+	}
+	autosave(t, b, editor, "1", url.Values{"letter": {"x"}})
+	web.Settle(s.Front)
+	b.Post(editor.URL.Path+"/here", url.Values{"tenant": {editor.Find("input[name=tenant]").First().AttrOr("value", "")}})
+	if n := count(t, s.Database, "SELECT count(*) FROM proposal_presence"); n != 1 {
+		t.Error("somebody who types is not present")
+	}
+}
+
+func TestVersionsAreNumberedAsTheHistoryKeepsThem(t *testing.T) {
+	t.Parallel()
+	_, b, editor := draft(t)
+	version := "1"
+	for _, text := range []string{"a", "ab", "abc"} {
+		version = autosave(t, b, editor, version, url.Values{"letter": {text}}).URL.Query().Get("version")
+	}
+	if p := b.Get(editor.URL.Path); !strings.Contains(p.Find(".facts").First().Text(), "version 2") {
+		t.Errorf("while it is typed: %q", p.Find(".facts").First().Text())
+	}
+	saved := b.Submit(b.Get(editor.URL.Path), editorForm, url.Values{"letter": {"abcd"}})
+	saved = b.Submit(saved, editorForm, url.Values{"letter": {"abcde"}})
+	summaries := strings.Join(saved.Find(".version summary").Map(func(_ int, s *selection) string { return strings.Join(strings.Fields(s.Text())[:2], " ") }), ", ")
+	if summaries != "Version 3, Version 2, Version 1" || !strings.Contains(saved.Find(".facts").First().Text(), "version 3") {
+		t.Errorf("the editor shows %q and %q", summaries, saved.Find(".facts").First().Text())
+	}
+	if list := b.Get("/proposals").Find("tbody td.num").Text(); list != "3" {
+		t.Errorf("the list shows version %q", list)
+	}
+	history := b.Get(editor.URL.Path + "/history")
+	if h2 := history.Find("main h2").First().Text(); h2 != "From version 2 to version 3" {
+		t.Errorf("the history shows %q", h2)
+	}
+	form := saved.Find(`form:contains("Restore version 2")`)
+	back := b.Post(editor.URL.Path+"/restore", url.Values{"tenant": {activeIn(saved)}, "version": {form.Find("input[name=version]").AttrOr("value", "")}, "restore": {form.Find("button").AttrOr("value", "")}})
+	if back.Message() != "Version 2 is the text again." || back.Find("textarea[name=letter]").Text() != "abcd" {
+		t.Errorf("restored: %d %q %q", back.Status, back.Message(), back.Find("textarea[name=letter]").Text())
 	}
 }
 

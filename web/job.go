@@ -99,6 +99,10 @@ func jobFilter(t views.JobsFilter) (job.Filter, views.Errors) {
 		f.Assignee = &id
 	}
 	f.Unassigned = t.Assignee == "nobody"
+	if t.Draft == "yes" || t.Draft == "no" {
+		has := t.Draft == "yes"
+		f.Draft = &has
+	}
 	return f, problems
 }
 

@@ -197,6 +197,20 @@ func TestTheListIsOrderedAndFilteredByItsAddress(t *testing.T) {
 			t.Errorf("%s: %d rows, want %d", query, got, rows)
 		}
 	}
+	writing := b.Get("/jobs?triage=").Find(".row h2 a").First().AttrOr("href", "")
+	b.Submit(b.Get(writing), `form[action="/proposals"]`, nil)
+	with, without := b.Get("/jobs?triage=&draft=yes"), b.Get("/jobs?draft=no&pay=100&sort=pay&contract=fixed")
+	if with.Find(".row").Length() != 1 || with.Find(".row .badge").Text() != "Ana Example is drafting" || without.Find(`.row h2 a[href="`+writing+`"]`).Length() != 0 || b.Get("/jobs?draft=perhaps").Find(".row").Length() != 50 {
+		t.Errorf("with a draft: %d rows, %q", with.Find(".row").Length(), with.Find(".row .badge").Text())
+	}
+	if folded := without.Find(".filters > summary").Text() + without.Find(".further > summary").Text(); folded != "Filters (3 active)More filters (1 active)" {
+		t.Errorf("folded away are %q", folded)
+	}
+	colleague := signIn(t, s, ben, "Acme")
+	colleague.Submit(colleague.Get(writing), `form[action="/proposals"]`, nil)
+	if got := b.Get("/jobs?draft=yes").Find(".row .badge").Text(); got != "Ana Example, Ben Example are drafting" {
+		t.Errorf("two draft: %q", got)
+	}
 	format := b.Get("/jobs?triage=").Find("#from option[value!='']").AttrOr("value", "")
 	if n := b.Get("/jobs?from=" + url.QueryEscape(format)).Find(".row").Length(); format == "" || n != 50 {
 		t.Errorf("from %q: %d rows", format, n)

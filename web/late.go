@@ -37,6 +37,10 @@ func (l late) do(fn func()) {
 	})
 }
 
+// background are the routes that an open editor asks by itself. They are no use of a session: or one that is left open would
+// never end.
+var background = map[string]bool{"/proposals/:id/here": true, "/proposals/:id/stand": true}
+
 // touch writes down that a session is used, once in a while.
 func (s *Server) touch(ctx context.Context, session control.Session) {
 	if !session.Due(time.Now()) {

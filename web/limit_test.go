@@ -178,3 +178,22 @@ func TestAnExportWaitsForATurnLikeAPage(t *testing.T) {
 		}
 	}
 }
+
+func TestAnOperatorIsToldOfTooManyRequestsAndOthersLearnNothing(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(o *web.Options) { o.RateLimit = 20 })
+	operator, other := s.Browser(t), s.Browser(t)
+	operator.SignIn(webtest.Operator)
+	other.SignIn(ana)
+	for _, path := range []string{"/admin", "/admin/components"} {
+		flood(t, operator, 600)
+		if p := operator.Get(path); p.Status != http.StatusTooManyRequests || p.Header.Get("Retry-After") == "" {
+			t.Errorf("%s for an operator: %d", path, p.Status)
+		}
+		flood(t, other, 600)
+		hidden, nothing := other.Get(path), other.Get("/nothing/here")
+		if hidden.Status != http.StatusNotFound || hidden.Header.Get("Retry-After") != "" || same(hidden.Body) != same(nothing.Body) {
+			t.Errorf("%s for somebody else: %d, or it is not what there is where there is nothing (%d)", path, hidden.Status, nothing.Status)
+		}
+	}
+}

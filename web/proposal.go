@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/a-h/templ"
 	"github.com/google/uuid"
@@ -149,12 +150,17 @@ func (h *handlers) typeProposal(c echo.Context, tx *db.Tx) (string, error) {
 	return standPath(c) + "?version=" + strconv.Itoa(version), nil
 }
 
+// sitting is how long somebody counts as being at an open editor without doing anything that is a use of the session. The
+// editor's script leaves off much sooner; this is for one that does not.
+const sitting = 30 * time.Minute
+
 // openProposal notes who has the editor open.
 func (h *handlers) openProposal(c echo.Context, tx *db.Tx) (string, error) {
-	if err := signedIn(c).form.only(); err != nil {
+	r := signedIn(c)
+	if err := r.form.only(); err != nil {
 		return "", err
 	}
-	return standPath(c), proposal.Here(c.Request().Context(), tx, pathID(c))
+	return standPath(c), proposal.Here(c.Request().Context(), tx, pathID(c), time.Since(r.session.SeenAt) < sitting)
 }
 
 func standPath(c echo.Context) string { return "/proposals/" + pathID(c).String() + "/stand" }
@@ -283,7 +289,7 @@ func (h *handlers) history(c echo.Context, v *db.View) (templ.Component, error) 
 	p.CanWrite = role.AtLeast(db.MemberRole)
 	p.Shell = signedIn(c).shell("History of the text", "proposals", role)
 	if p.Proposal.TypingBy != nil {
-		p.Versions = append([]proposal.Version{{Version: p.Proposal.Version, Text: p.Proposal.Text, AuthorName: p.Proposal.TypistName, Origin: "typing", CreatedAt: p.Proposal.UpdatedAt}}, p.Versions...)
+		p.Versions = append([]proposal.Version{{Version: p.Proposal.Version, Number: p.Proposal.Shown(), Text: p.Proposal.Text, AuthorName: p.Proposal.TypistName, Origin: "typing", CreatedAt: p.Proposal.UpdatedAt}}, p.Versions...)
 	}
 	var err error
 	if p.New, err = versionAsked(c, "version", p.Versions, 0); err != nil {
@@ -314,11 +320,11 @@ func (h *handlers) restoreProposal(c echo.Context, tx *db.Tx) (string, error) {
 	if err := r.form.only("version", "restore"); err != nil {
 		return "", err
 	}
-	err := app.RestoreProposal(c.Request().Context(), tx, pathID(c), r.form.number("version"), r.form.number("restore"))
+	n, err := app.RestoreProposal(c.Request().Context(), tx, pathID(c), r.form.number("version"), r.form.number("restore"))
 	if err != nil {
 		return "", moveError(err)
 	}
-	r.say("Version " + strconv.Itoa(r.form.number("restore")) + " is the text again.")
+	r.say("Version " + strconv.Itoa(n) + " is the text again.")
 	return "/proposals/" + pathID(c).String(), nil
 }
 

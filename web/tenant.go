@@ -43,7 +43,7 @@ type elsewhere struct{ path string }
 func (e elsewhere) Error() string { return "go to " + e.path }
 
 // enter is the first of a page's two round trips: the cookie's session and the tenant it names. Both are looked up anew in
-// every request, so a sign-out or a removal holds at once.
+// every request, so a sign-out or a removal holds at once. Whose request is one too many comes with the error.
 func (s *Server) enter(c echo.Context) (*request, error) {
 	ck, ok := s.cookies.read(c.Request())
 	if !ok {
@@ -56,12 +56,15 @@ func (s *Server) enter(c echo.Context) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
+	r := &request{Context: c, cookie: ck, session: session, tokens: s.tokens, sandbox: s.sandbox, operator: s.operators[session.ClerkUser]}
 	if err := s.limits.admit(session.ClerkUser, session.Tenant.ID); err != nil {
-		return nil, err
+		return r, err
 	}
 	note(c, session.ClerkUser, session.Tenant.ID)
-	s.touch(c.Request().Context(), session)
-	return &request{Context: c, cookie: ck, session: session, tokens: s.tokens, sandbox: s.sandbox, operator: s.operators[session.ClerkUser]}, nil
+	if !background[c.Path()] {
+		s.touch(c.Request().Context(), session)
+	}
+	return r, nil
 }
 
 // stranger is the answer to somebody who is not signed in.
@@ -84,8 +87,8 @@ func (s *Server) enterTenant(c echo.Context) (*request, error) {
 // enterPlatform is enter for a door of those who operate the platform. Whoever does not, or is not signed in, learns no
 // more than at an address where there is nothing.
 func (s *Server) enterPlatform(c echo.Context) (*request, error) {
-	if r, err := s.enter(c); err == nil && r.operator {
-		return r, nil
+	if r, err := s.enter(c); r != nil && r.operator {
+		return r, err // also too many requests: an operator knows that the page is there
 	}
 	return nil, echo.ErrNotFound
 }

@@ -33,6 +33,7 @@ type Filter struct {
 	Format       string     `json:"format,omitempty"` // of an import that contained it
 	Assignee     *uuid.UUID `json:"assignee,omitempty"`
 	Unassigned   bool       `json:"unassigned,omitempty"`
+	Draft        *bool      `json:"draft,omitempty"` // whether a proposal for it is being written
 	Sort         Sort       `json:"-"`
 	Before       *Cursor    `json:"-"`
 }
@@ -66,6 +67,8 @@ var conditions = []condition{
 		func(f *Filter) (any, bool) { return f.Format, f.Format != "" }},
 	{"assignee", "uuid", "j.assignee_id = %s", func(f *Filter) (any, bool) { return f.Assignee, f.Assignee != nil }},
 	{"unassigned", "bool", "(j.assignee_id IS NULL) = %s", func(f *Filter) (any, bool) { return f.Unassigned, f.Unassigned }},
+	{"draft", "bool", `EXISTS (SELECT FROM proposals p WHERE p.tenant_id = $1 AND p.job_id = j.id AND p.status IN ('draft', 'in_review', 'approved')) = %s`,
+		func(f *Filter) (any, bool) { return f.Draft, f.Draft != nil }},
 }
 
 // List queues the rows that f chooses in its order, one more than PageSize when there is a next page.
@@ -76,7 +79,10 @@ func List(v *db.View, f Filter, into *[]Row) {
 		SELECT j.id, j.title, left(j.description, 240) || CASE WHEN length(j.description) > 240 THEN '…' ELSE '' END AS snippet, j.contract,
 		       j.hourly_min, j.hourly_max, j.budget, j.experience, j.skills, j.proposals_min, j.proposals_max, j.client_country,
 		       j.client_payment_verified, j.client_spent, j.client_spent_floor, j.posted_at, j.triage,
-		       coalesce((SELECT u.name FROM users u WHERE u.tenant_id = $1 AND u.id = j.assignee_id), '') AS assignee
+		       coalesce((SELECT u.name FROM users u WHERE u.tenant_id = $1 AND u.id = j.assignee_id), '') AS assignee,
+		       CASE WHEN j.triage = 'drafting' THEN coalesce((
+		         SELECT string_agg(u.name, ', ' ORDER BY p.created_at) FROM proposals p JOIN users u ON u.tenant_id = p.tenant_id AND u.id = p.user_id AND u.tenant_id = $1
+		         WHERE p.tenant_id = $1 AND p.job_id = j.id AND p.status IN ('draft', 'in_review', 'approved')), '') ELSE '' END AS drafting
 		FROM jobs j
 		WHERE j.tenant_id = $1`+w.sql.String()+fmt.Sprintf(`
 		ORDER BY %s %s, j.id %[2]s

@@ -30,6 +30,7 @@ type Row struct {
 	PostedAt        time.Time  `db:"posted_at"`
 	Triage          Triage     `db:"triage"`
 	Assignee        string     `db:"assignee"` // a member's name; empty: nobody's
+	Drafting        string     `db:"drafting"` // who writes a proposal for it, with commas; empty: nobody
 }
 
 // Sort is an order of the list. The zero Sort is the newest first.

@@ -31,10 +31,22 @@ func HowItStands(v *db.View, id uuid.UUID, mine string, into *Stand) {
 		FROM proposals p WHERE p.tenant_id = $1 AND p.id = $2`, into, id, Present, mine)
 }
 
-// Here notes that the acting member has a proposal open. It returns db.ErrNotFound when the tenant has none of that id. The
-// audit tells of it once a day.
-func Here(ctx context.Context, tx *db.Tx, id uuid.UUID) error {
+// beat is how often somebody's presence is written down at most, however often it is said.
+const beat = 10 * time.Second
+
+// Here notes that the acting member has a proposal open; only present members are noted. It returns db.ErrNotFound when the
+// tenant has none of that id. The audit tells of it once a day.
+func Here(ctx context.Context, tx *db.Tx, id uuid.UUID, present bool) error {
 	member := tx.Member().ID
+	var known struct {
+		Noted bool `db:"noted"`
+	}
+	err := sealed.Find(ctx, tx, "proposal.noted", `
+		SELECT EXISTS (SELECT FROM proposal_presence h WHERE h.tenant_id = $1 AND h.proposal_id = $2 AND h.user_id = $3 AND h.seen_at > now() - $4::interval) AS noted
+		FROM proposals p WHERE p.tenant_id = $1 AND p.id = $2`, &known, id, member, beat)
+	if err != nil || known.Noted || !present {
+		return err
+	}
 	row, err := uuid.NewV7()
 	if err != nil {
 		return err

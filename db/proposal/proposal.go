@@ -86,11 +86,22 @@ type Row struct {
 	JobTitle   string `db:"job_title"`
 	AuthorName string `db:"author_name"`
 	TypistName string `db:"typist_name"` // of TypingBy; empty for nobody
+	Kept       int    `db:"kept"`        // how many versions the history has
 }
 
-// Version is one kept state of a proposal's text. Versions are never changed.
+// Shown is the number of the text that stands, as people count: what is being typed is the next version.
+func (r Row) Shown() int {
+	if r.TypingBy != nil {
+		return r.Kept + 1
+	}
+	return r.Kept
+}
+
+// Version is one kept state of a proposal's text. Versions are never changed. Version counts every save, also those while
+// somebody types; Number counts what the history keeps, from 1, and is what people are shown.
 type Version struct {
 	Version int `db:"version"`
+	Number  int `db:"number"`
 	Text
 	AuthorID   uuid.UUID `db:"author_id"`
 	AuthorName string    `db:"author_name"`

@@ -26,7 +26,8 @@ type Filter struct {
 }
 
 const listColumns = `SELECT ` + columns + `, j.title AS job_title, u.name AS author_name,
-	  coalesce((SELECT t.name FROM users t WHERE t.tenant_id = $1 AND t.id = p.typing_by), '') AS typist_name
+	  coalesce((SELECT t.name FROM users t WHERE t.tenant_id = $1 AND t.id = p.typing_by), '') AS typist_name,
+	  (SELECT count(*) FROM proposal_versions h WHERE h.tenant_id = $1 AND h.proposal_id = p.id)::int AS kept
 	FROM proposals p
 	JOIN jobs j ON j.tenant_id = p.tenant_id AND j.id = p.job_id AND j.tenant_id = $1
 	JOIN users u ON u.tenant_id = p.tenant_id AND u.id = p.user_id AND u.tenant_id = $1
@@ -53,7 +54,7 @@ func Get(v *db.View, id uuid.UUID, into *Row) {
 // Versions queues the history of a proposal's text, newest first.
 func Versions(v *db.View, id uuid.UUID, into *[]Version) {
 	sealed.List(v, "proposal.versions", `
-		SELECT h.version, h.letter, h.answers, h.bid, h.bid_amount, h.author_id, u.name AS author_name, h.origin, h.created_at
+		SELECT h.version, (row_number() OVER (ORDER BY h.version))::int AS number, h.letter, h.answers, h.bid, h.bid_amount, h.author_id, u.name AS author_name, h.origin, h.created_at
 		FROM proposal_versions h JOIN users u ON u.tenant_id = h.tenant_id AND u.id = h.author_id AND u.tenant_id = $1
 		WHERE h.tenant_id = $1 AND h.proposal_id = $2
 		ORDER BY h.version DESC LIMIT 200`, into, id)
@@ -86,11 +87,15 @@ func LiveOf(ctx context.Context, tx *db.Tx, job uuid.UUID) (Proposal, error) {
 	return p, err
 }
 
-// Kept reads the text of one version; db.ErrNotFound when there is none.
-func Kept(ctx context.Context, tx *db.Tx, id uuid.UUID, version int) (Text, error) {
-	var t Text
+// Kept reads the text of one version, and its number among those that are kept; db.ErrNotFound when there is none.
+func Kept(ctx context.Context, tx *db.Tx, id uuid.UUID, version int) (Text, int, error) {
+	var t struct {
+		Text
+		Number int `db:"number"`
+	}
 	err := sealed.Find(ctx, tx, "proposal.kept", `
-		SELECT letter, answers, bid, bid_amount FROM proposal_versions
-		WHERE tenant_id = $1 AND proposal_id = $2 AND version = $3`, &t, id, version)
-	return t, err
+		SELECT v.letter, v.answers, v.bid, v.bid_amount,
+		       (SELECT count(*) FROM proposal_versions h WHERE h.tenant_id = $1 AND h.proposal_id = $2 AND h.version <= $3)::int AS number
+		FROM proposal_versions v WHERE v.tenant_id = $1 AND v.proposal_id = $2 AND v.version = $3`, &t, id, version)
+	return t.Text, t.Number, err
 }

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -57,4 +58,59 @@ func TestTheJobsListByKeyboardOnly(t *testing.T) {
 	press(t, ctx, "j")
 	pressThrough(t, ctx, "o")
 	says(t, ctx, "h1", want)
+}
+
+func TestANoteThatWasNotSavedIsThereAgain(t *testing.T) {
+	t.Parallel()
+	s, ctx := start(t), browser(t)
+	do(t, ctx, chromedp.EmulateViewport(1280, 900))
+	signIn(t, ctx, s, demo.People()[0].ID)
+	open(t, ctx, s.URL+"/jobs?triage=new")
+	click(t, ctx, ".row h2 a")
+	job := here(t, ctx)
+	field := `form[action$="/notes"] textarea`
+	typed := func() string {
+		return get(t, ctx, chromedp.Evaluate[string](fmt.Sprintf(`document.querySelector(%q).value`, field)))
+	}
+	do(t, ctx, chromedp.SendKeys(chromedp.CSS(field), "half a thought"))
+	open(t, ctx, s.URL+"/proposals")
+	open(t, ctx, job)
+	if got := typed(); got != "half a thought" {
+		t.Errorf("after leaving the page the note is %q", got)
+	}
+	do(t, ctx, chromedp.Evaluate[chromedp.Void](`(async () => {
+		const form = document.querySelector('form[action="/sign-out"]');
+		await fetch(form.action, {method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual"});
+	})()`, chromedp.EvalAwaitPromise)) // as another tab would
+	click(t, ctx, `form[action$="/notes"] button`)
+	says(t, ctx, "h1", "You are signed out")
+	if shown := get(t, ctx, chromedp.Evaluate[string](`document.querySelector("main textarea").value`)); shown != "half a thought" {
+		t.Errorf("the page that refuses it shows %q", shown)
+	}
+	click(t, ctx, `main a[href^="/sign-in"]`)
+	click(t, ctx, `form:has(input[value="`+demo.People()[0].ID+`"]) button`)
+	if at, got := here(t, ctx), typed(); at != job || got != "half a thought" {
+		t.Errorf("signed in again at %s the note is %q", at, got)
+	}
+	step(t, ctx, 31, "note-again")
+	do(t, ctx, chromedp.Evaluate[chromedp.Void](axe))
+	for _, finding := range check(t, ctx) {
+		t.Errorf("a job with a note that waits: %s", finding)
+	}
+	click(t, ctx, `form[action$="/notes"] button[type=submit]`)
+	says(t, ctx, ".message", "The note was added.")
+	says(t, ctx, ".notes", "half a thought")
+	if n := kept(t, ctx); n != 0 || typed() != "" {
+		t.Errorf("%d texts stay in the browser, and the field has %q", n, typed())
+	}
+	lookInAllSizes(t, ctx, "job-noted")
+
+	// What is thrown away does not come again.
+	do(t, ctx, chromedp.SendKeys(chromedp.CSS(field), "nothing worth"))
+	open(t, ctx, job)
+	do(t, ctx, chromedp.Click(chromedp.CSS(`form[action$="/notes"] .soft button`)))
+	open(t, ctx, job)
+	if n := kept(t, ctx); n != 0 || typed() != "" {
+		t.Errorf("thrown away, %d texts stay, and the field has %q", n, typed())
+	}
 }
