@@ -181,19 +181,36 @@ func TestAnExportWaitsForATurnLikeAPage(t *testing.T) {
 
 func TestAnOperatorIsToldOfTooManyRequestsAndOthersLearnNothing(t *testing.T) {
 	t.Parallel()
-	s := start(t, func(o *web.Options) { o.RateLimit = 20 })
-	operator, other := s.Browser(t), s.Browser(t)
-	operator.SignIn(webtest.Operator)
-	other.SignIn(ana)
 	for _, path := range []string{"/admin", "/admin/components"} {
-		flood(t, operator, 600)
-		if p := operator.Get(path); p.Status != http.StatusTooManyRequests || p.Header.Get("Retry-After") == "" {
-			t.Errorf("%s for an operator: %d", path, p.Status)
+		s := start(t, func(o *web.Options) { o.RateLimit = 8 })
+		operator := s.Browser(t)
+		operator.SignIn(webtest.Operator)
+		told := operator.Get(path)
+		for range 200 {
+			if told.Status != http.StatusOK {
+				break
+			}
+			told = operator.Get(path)
 		}
-		flood(t, other, 600)
-		hidden, nothing := other.Get(path), other.Get("/nothing/here")
-		if hidden.Status != http.StatusNotFound || hidden.Header.Get("Retry-After") != "" || same(hidden.Body) != same(nothing.Body) {
-			t.Errorf("%s for somebody else: %d, or it is not what there is where there is nothing (%d)", path, hidden.Status, nothing.Status)
+		if told.Status != http.StatusTooManyRequests || told.Header.Get("Retry-After") == "" {
+			t.Errorf("%s for an operator: %d", path, told.Status)
+		}
+		s = start(t, func(o *web.Options) { o.RateLimit = 8 })
+		other := s.Browser(t)
+		other.SignIn(ana)
+		if flood(t, other, 600) == nil {
+			t.Fatal("nobody is limited: this test tests nothing")
+		}
+		alike := false // of one moment: a little later she may do something again
+		for range 20 {
+			hidden, nothing := other.Get(path), other.Get("/nothing/here")
+			if hidden.Status != http.StatusNotFound || hidden.Header.Get("Retry-After") != "" {
+				t.Errorf("%s for somebody else: %d", path, hidden.Status)
+			}
+			alike = alike || same(hidden.Body) == same(nothing.Body)
+		}
+		if !alike {
+			t.Errorf("%s is never what there is where there is nothing", path)
 		}
 	}
 }
