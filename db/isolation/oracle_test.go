@@ -33,6 +33,9 @@ const asking = "title = ANY (ARRAY['" + secretTitle + "'])"
 
 // EXPLAIN is not among the probes: its row counts and its "never executed" do tell, and no defence is known. It takes a
 // statement of its own, which a query with bound parameters cannot be made into.
+//
+// Nor is a sub-select beside asking, as in title < ANY (ARRAY[(SELECT set_config('app.mark', 'seen', true))]): it runs where
+// some row of whichever tenant has passed the condition before it, and so tells, in one plain SELECT.
 var probes = []probe{
 	{"count", []string{"SELECT count(*) FROM jobs WHERE title = '" + secretTitle + "'"}, true},
 	{"count, filter first", []string{"SELECT count(*) FROM jobs WHERE " + asking}, true},
