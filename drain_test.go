@@ -72,7 +72,7 @@ func (y *tally) send(c *http.Client, method, address string, fields url.Values) 
 		if y.first.IsZero() {
 			y.first = time.Now()
 		}
-	case errors.Is(err, syscall.ECONNRESET) && tries == 1 && !reused:
+	case errors.Is(err, syscall.ECONNRESET) && tries <= 1 && !reused: // no try yet where the reset comes while it connects
 		y.resets = append(y.resets, time.Now())
 	case err == nil:
 		y.failed = append(y.failed, fmt.Sprintf("%s %s: %s after %d tries", method, address, response.Status, tries))
