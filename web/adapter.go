@@ -206,8 +206,13 @@ func (s *Server) posted(enter func(echo.Context) (*request, error), limit int64,
 		}
 		r, err := enter(c)
 		if err != nil {
-			return keeping(c, limit, err)
+			return s.keeping(c, limit, err)
 		}
+		release, err := s.limits.form(c.Request().Context(), "person "+r.session.ClerkUser)
+		if err != nil {
+			return s.keeping(c, limit, err)
+		}
+		defer release()
 		if r.form, err = readForm(c, limit); err != nil {
 			return s.refuse(r, r.form, err)
 		}
@@ -234,7 +239,7 @@ func (s *Server) posted(enter func(echo.Context) (*request, error), limit int64,
 }
 
 // keeping adds the form to an error that kept it from being looked at, so that what was typed is not lost.
-func keeping(c echo.Context, limit int64, err error) error {
+func (s *Server) keeping(c echo.Context, limit int64, err error) error {
 	switch lookup(err).status {
 	case http.StatusUnauthorized, http.StatusTooManyRequests:
 		limit = min(limit, maxKept)
@@ -242,6 +247,11 @@ func keeping(c echo.Context, limit int64, err error) error {
 	default:
 		return err
 	}
+	release, formErr := s.limits.form(c.Request().Context(), "address "+household(s.proxies.client(c.Request())))
+	if formErr != nil {
+		return err
+	}
+	defer release()
 	f, formErr := readForm(c, limit)
 	if formErr != nil {
 		return err

@@ -31,10 +31,12 @@ type limits struct {
 }
 
 // Of a pool of 16 connections one organization gets at most 12 at a time, and one person 8. Whoever finds no room waits
-// for it a little: a burst of one page's requests is no attack.
+// for it a little: a burst of one page's requests is no attack. Forms are counted by themselves, from before they are read: a
+// form is kept in memory until it is answered, and whoever sends slowly sends many at once.
 const (
 	tenantTurns = 12
 	personTurns = 8
+	formTurns   = 8
 	turnWait    = 2 * time.Second
 )
 
@@ -207,4 +209,12 @@ func (l *limits) turn(ctx context.Context, person string, tenant uuid.UUID) (rel
 		return nil, err
 	}
 	return func() { two(); one() }, nil
+}
+
+// form waits until the form of whoever sends it may be read. The caller releases it once it is answered.
+func (l *limits) form(ctx context.Context, whose string) (release func(), err error) {
+	if l == nil {
+		return func() {}, nil
+	}
+	return l.busy.take(ctx, "forms of "+whose, formTurns)
 }

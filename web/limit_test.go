@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -212,5 +213,52 @@ func TestAnOperatorIsToldOfTooManyRequestsAndOthersLearnNothing(t *testing.T) {
 		if !alike {
 			t.Errorf("%s is never what there is where there is nothing", path)
 		}
+	}
+}
+
+func TestOnlyAFewFormsOfOnePersonAreReadAtATime(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(o *web.Options) { o.RateLimit = 100 })
+	b, other := signIn(t, s, ana, "Acme"), signIn(t, s, ben, "Acme")
+	slow := func() (stop func()) {
+		body, w := io.Pipe()
+		r, err := http.NewRequest(http.MethodPost, s.URL+"/jobs/import", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Sec-Fetch-Site": {"same-origin"}, "Cookie": {"session=" + b.Cookie("session")}}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if answer, err := http.DefaultTransport.RoundTrip(r); err == nil {
+				answer.Body.Close()
+			}
+		}()
+		if _, err := w.Write([]byte("text=")); err != nil {
+			t.Error(err)
+		}
+		return func() { w.Close(); <-done }
+	}
+	var all []func()
+	for range 8 {
+		all = append(all, slow())
+	}
+	var ninth *webtest.Page
+	for range 50 { // until all of them have arrived
+		if ninth = b.Submit(b.Get("/jobs?q=go"), ".keep form:has(input[name=address])", url.Values{"name": {"my search"}}); ninth.Status == http.StatusTooManyRequests {
+			break
+		}
+	}
+	if ninth.Status != http.StatusTooManyRequests || !strings.Contains(ninth.Body, "my search") {
+		t.Errorf("a ninth form while eight are being sent: %d", ninth.Status)
+	}
+	if p := other.Submit(other.Get("/jobs?q=go"), ".keep form:has(input[name=address])", url.Values{"name": {"Other"}}); p.Status != http.StatusOK {
+		t.Errorf("of somebody else: %d", p.Status)
+	}
+	for _, stop := range all {
+		stop()
+	}
+	if p := b.Submit(b.Get("/jobs?q=go"), ".keep form:has(input[name=address])", url.Values{"name": {"Mine"}}); p.Status != http.StatusOK {
+		t.Errorf("with room again: %d", p.Status)
 	}
 }
