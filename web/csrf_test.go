@@ -30,6 +30,7 @@ func changes(t *testing.T, s *webtest.Site, b *webtest.Browser) []change {
 	saved := b.Submit(editor, editorForm, url.Values{"letter": {"MERIDIAN"}})
 	preview := b.Submit(b.Get("/jobs/import"), `form[action="/jobs/import"]`, url.Values{"text": {"title,url\nAnother,https://www.upwork.com/jobs/~022050861570460031848\n"}})
 	alarm(t, s, "Acme")
+	note := b.Submit(b.Get(job), addNote, url.Values{"note": {"of mine"}}).Find(ownNote).First().AttrOr("action", "")
 	undo, search := undoable(t, b), kept(t, b)
 	tenant := preview.Find(`form[action="/sign-out"] input[name=tenant]`).AttrOr("value", "")
 	beta := ""
@@ -45,6 +46,8 @@ func changes(t *testing.T, s *webtest.Site, b *webtest.Browser) []change {
 		{"/jobs/undo/:id", "/jobs/undo/" + undo, url.Values{}},
 		{"/jobs/:id/triage", job + "/triage", url.Values{"to": {"skipped"}, "reason": {"small"}}},
 		{"/jobs/:id/assign", job + "/assign", url.Values{"assignee": {memberOf(b.Get("/jobs"))}}},
+		{"/jobs/:id/notes", job + "/notes", url.Values{"note": {"PLANTED"}}},
+		{"/jobs/notes/:id", note, url.Values{"do": {"save"}, "note": {"PLANTED AGAIN"}}},
 		{"/jobs/change", "/jobs/change", url.Values{"which": {"ticked"}, "do": {"skipped"}, "id": {strings.TrimPrefix(other, "/jobs/")}}},
 		{"/jobs/searches", "/jobs/searches", url.Values{"name": {"Go"}, "address": {"q=go"}}},
 		{"/jobs/searches/:id", "/jobs/searches/" + search, url.Values{"do": {"default"}}},
