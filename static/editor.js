@@ -1,7 +1,7 @@
 // The proposal editor saves while somebody types, and says so. Without this module the form is saved by its button; nothing
 // here can be done that the form cannot.
 
-import { kept } from "./app.js";
+import { announce, kept } from "./app.js";
 
 const pause = 1500; // of typing, before it is saved, in ms
 const beat = 20_000; // between two signs of being here
@@ -20,6 +20,7 @@ class ProposalEditor extends HTMLElement {
     this.touched = Date.now();
     this.ends = new AbortController();
     this.listen();
+    this.querySelectorAll("[data-copy]").forEach((button) => this.copied(button));
     this.offer();
     this.say("Saved");
     this.here();
@@ -45,6 +46,21 @@ class ProposalEditor extends HTMLElement {
       e.preventDefault();
       this.save();
     });
+  }
+
+  // Each text is copied by itself, into the form that it is for on Upwork.
+  copied(button) {
+    if (!navigator.clipboard) return; // a site without https
+    button.classList.remove("waiting");
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(this.form.elements[button.dataset.copy].value);
+        announce("Copied");
+        this.say("Copied");
+      } catch {
+        this.say("The browser does not let this page copy");
+      }
+    }, { signal: this.ends.signal });
   }
 
   // What is typed, in the order of the form.

@@ -267,6 +267,22 @@ func (f JobsFilter) folded() int {
 	return f.further() + filled(f.Contract, f.MinPay, f.Country, f.Age)
 }
 
+// listTab is which of the views of the proposals a list is.
+func listTab(p ProposalsPage) string {
+	if p.Status == string(proposal.InReview) && !p.Mine {
+		return "review"
+	}
+	return "list"
+}
+
+// boardCount is how many proposals a column of the board has.
+func boardCount(n int) string {
+	if n > proposal.BoardSize {
+		return itoa(proposal.BoardSize) + "+"
+	}
+	return itoa(n)
+}
+
 // filled counts the fields that have something in them.
 func filled(values ...string) (n int) {
 	for _, v := range values {

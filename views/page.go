@@ -189,6 +189,23 @@ type ProposalsPage struct {
 	First  string
 }
 
+// BoardPage is the proposals by status.
+type BoardPage struct {
+	Shell
+	Mine  bool
+	Cards []proposal.Card // in the order of the board
+}
+
+// of are the cards of one status.
+func (p BoardPage) of(s proposal.Status) (cards []proposal.Card) {
+	for _, c := range p.Cards {
+		if c.Status == s {
+			cards = append(cards, c)
+		}
+	}
+	return cards
+}
+
 // EditorFields are the fields of the editor as they were typed.
 type EditorFields struct {
 	Letter    string

@@ -9,6 +9,7 @@ import (
 
 	"upwork-ai-agent/db/job"
 	"upwork-ai-agent/db/place"
+	"upwork-ai-agent/db/proposal"
 )
 
 // This file is the only one that calls an address safe. Everything else that becomes one is a text, which templ checks.
@@ -18,6 +19,24 @@ func jobURL(id uuid.UUID) templ.SafeURL { return templ.SafeURL("/jobs/" + id.Str
 
 // proposalURL and importURL likewise.
 func proposalURL(id uuid.UUID) templ.SafeURL { return templ.SafeURL("/proposals/" + id.String()) }
+
+// proposalsURL is the list, or the board, narrowed to a status and to those of one's own.
+func proposalsURL(view string, status proposal.Status, mine bool) templ.SafeURL {
+	q := url.Values{}
+	if view != "" {
+		q.Set("view", view)
+	}
+	if status != "" {
+		q.Set("status", string(status))
+	}
+	if mine {
+		q.Set("mine", "1")
+	}
+	if len(q) == 0 {
+		return "/proposals"
+	}
+	return templ.SafeURL("/proposals?" + q.Encode())
+}
 
 func importURL(id uuid.UUID) templ.SafeURL { return templ.SafeURL("/jobs/import/" + id.String()) }
 

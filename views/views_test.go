@@ -41,6 +41,14 @@ var (
 	work = uuid.MustParse("01890000-0000-7000-8000-000000000003") // a job's id, which must not pass for its tenant's
 )
 
+// cards are more drafts than a column shows, and one that is in review.
+func cards() (all []proposal.Card) {
+	for range proposal.BoardSize + 1 {
+		all = append(all, proposal.Card{ID: two, Status: proposal.Draft, JobTitle: "Go developer " + evil, AuthorName: evil, UpdatedAt: now.Add(-time.Hour)})
+	}
+	return append(all, proposal.Card{ID: one, Status: proposal.InReview, JobTitle: "Another", AuthorName: "Ben", UpdatedAt: now})
+}
+
 // notes are one of somebody else's and two of one's own, of which one was changed.
 func notes() []job.Note {
 	return []job.Note{{ID: one, Text: evil, AuthorName: evil, CreatedAt: now}, {ID: two, Text: "mine\nand its second line", AuthorName: "Ana", Mine: true, CreatedAt: now.Add(-time.Hour)},
@@ -149,6 +157,8 @@ func pages() map[string]templ.Component {
 		"import-result":       views.ImportResult(views.ImportResultPage{Shell: shell("Result"), Import: imported, Rows: rows, CanWrite: true}),
 		"import-undone":       views.ImportResult(views.ImportResultPage{Shell: shell("Result"), Import: undone, Rows: gone, CanWrite: true}),
 		"proposals":           views.Proposals(views.ProposalsPage{Shell: shell("Proposals"), Status: "draft", Mine: true, Rows: []proposal.Row{aProposal(proposal.Draft), aProposal(proposal.Hired)}, Next: "/proposals?before=x", First: "/proposals"}),
+		"board":               views.Board(views.BoardPage{Shell: shell("Proposals"), Mine: true, Cards: cards()}),
+		"board-none":          views.Board(views.BoardPage{Shell: shell("Proposals")}),
 		"proposals-none":      views.Proposals(views.ProposalsPage{Shell: empty}),
 		"editor-draft":        views.Editor(editor(proposal.Draft, views.Errors{"": evil, "letter": evil, "answer-0": evil, "bid": evil, "bid_amount": evil})),
 		"editor-submitted":    views.Editor(editor(proposal.Submitted, views.Errors{"contract_value": evil})),

@@ -256,3 +256,32 @@ func TestAnAutosaveUnderWayDoesNotUndoASwitch(t *testing.T) {
 		t.Errorf("%d sets the cookie %q", p.Status, p.Header.Get("Set-Cookie"))
 	}
 }
+
+func TestTheBoardShowsWhatIsUnderWayByStatus(t *testing.T) {
+	t.Parallel()
+	s, b, editor := draft(t)
+	if p := signIn(t, s, ana, "Beta").Get("/proposals?view=board"); p.Find(".board").Length() != 0 || !strings.Contains(p.Find(".empty").Text(), "Write a proposal") {
+		t.Errorf("without any: %s", p.Find("main").Text())
+	}
+	other := signIn(t, s, ben, "Acme")
+	job := b.Get("/jobs?triage=drafting").Find(".row h2 a").AttrOr("href", "")
+	sent := other.Submit(other.Submit(other.Get(job), `form[action="/proposals"]`, nil), editorForm, url.Values{"letter": {"Hello"}, "answer-0": {"x"}, "answer-1": {"y"}})
+	other.Submit(sent, `form:has(input[value=in_review])`, nil)
+	column := func(p *webtest.Page, status string) string {
+		return p.Find("section:has(#board-" + status + ") a").Map(func(_ int, s *selection) string { return s.AttrOr("href", "") })[0]
+	}
+	p := b.Get("/proposals?view=board")
+	if column(p, "draft") != editor.URL.Path || column(p, "in_review") != sent.URL.Path || p.Find(".board li").Length() != 2 || p.Find(".board section").Length() != 8 {
+		t.Errorf("on the board: %s", p.Find(".board").Text())
+	}
+	if mine := b.Get("/proposals?view=board&mine=1"); column(mine, "draft") != editor.URL.Path || mine.Find(".board li").Length() != 1 {
+		t.Errorf("of hers: %s", mine.Find(".board").Text())
+	}
+	if review := b.Get(p.Find(".tabs a:nth-child(2)").AttrOr("href", "")); review.Find("tbody tr").Length() != 1 || review.Find(".tabs [aria-current]").Text() != "Needs review" {
+		t.Errorf("to review: %s", review.Find("main").Text())
+	}
+	exec(t, s.Database, "INSERT INTO proposals (tenant_id, id, job_id, user_id, letter, answers, bid, status, archived_at) SELECT p.tenant_id, gen_random_uuid(), p.job_id, p.user_id, '', '[]', '', 'archived', now() FROM proposals p, generate_series(1, 3)")
+	if p := b.Get("/proposals?view=board"); p.Find(".board li").Length() != 2 {
+		t.Error("what is archived is on the board")
+	}
+}

@@ -22,6 +22,9 @@ import (
 
 func (h *handlers) proposals(c echo.Context, v *db.View) (templ.Component, error) {
 	r := signedIn(c)
+	if c.QueryParam("view") == "board" {
+		return proposalBoard(c, v)
+	}
 	f := proposal.Filter{Mine: c.QueryParam("mine") == "1"}
 	if s := proposal.Status(c.QueryParam("status")); slices.Contains(proposal.Statuses, s) {
 		f.Status = s
@@ -47,6 +50,18 @@ func (h *handlers) proposals(c echo.Context, v *db.View) (templ.Component, error
 	}
 	p.Shell = r.shell("Proposals", "proposals", v.Member().Role)
 	return views.Proposals(p), nil
+}
+
+// proposalBoard is the proposals by status.
+func proposalBoard(c echo.Context, v *db.View) (templ.Component, error) {
+	r := signedIn(c)
+	p := views.BoardPage{Mine: c.QueryParam("mine") == "1"}
+	proposal.Board(v, p.Mine, r.session.ClerkUser, &p.Cards)
+	if err := v.Load(); err != nil {
+		return nil, err
+	}
+	p.Shell = r.shell("Proposals", "proposals", v.Member().Role)
+	return views.Board(p), nil
 }
 
 func (h *handlers) startProposal(c echo.Context, tx *db.Tx) (string, error) {

@@ -116,7 +116,7 @@ func tour(t *testing.T, ctx context.Context, s *webtest.Site) map[string]string 
 	at := map[string]string{"sandbox": signIn(t, ctx, s, demo.People()[0].ID)}
 	for name, path := range map[string]string{
 		"organizations": "/organizations", "jobs": "/jobs", "jobs-none": "/jobs?q=nothingmatchesthis&pay=x&country=Atlantis",
-		"import": "/jobs/import", "proposals": "/proposals", "not-found": "/jobs/00000000-0000-0000-0000-000000000000",
+		"import": "/jobs/import", "proposals": "/proposals", "board": "/proposals?view=board", "change": "/jobs/change?do=archived&address=triage%3D", "not-found": "/jobs/00000000-0000-0000-0000-000000000000",
 		"audit": "/organization/audit", "isolation": "/organization/isolation", "isolation-week": "/organization/isolation?period=7d",
 	} {
 		at[name] = s.URL + path

@@ -95,6 +95,9 @@ func TestWhatIsTypedIsSavedByItselfAndSurvivesAReload(t *testing.T) {
 	if got := letter(t, ctx); got != "Typed and never sent 👋" {
 		t.Errorf("after a reload the letter is %q", got)
 	}
+	do(t, ctx, chromedp.Evaluate[chromedp.Void](`navigator.clipboard.writeText = async (text) => { window.copied = text }`)) // asks for no permission
+	do(t, ctx, chromedp.Click(chromedp.CSS("[data-copy=letter]")))
+	until(t, ctx, "it is copied", `window.copied === "Typed and never sent 👋" && `+state("Copied"))
 	// The button saves over what was saved by itself: that is no conflict.
 	do(t, ctx, chromedp.SendKeys(chromedp.CSS("#letter"), ", and more"))
 	until(t, ctx, "it is saved", state("Saved"))
