@@ -33,6 +33,13 @@ func memberOf(p *webtest.Page) string {
 	return p.Find("#assign-to option[value!='']").First().AttrOr("value", "")
 }
 
+// decided presses a button of the first row of a list.
+func decided(t *testing.T, b *webtest.Browser, list *webtest.Page, to string) *webtest.Page {
+	t.Helper()
+	button := list.Find(`.row:first-child button[value=` + to + `]`)
+	return b.Post(button.AttrOr("formaction", ""), url.Values{"tenant": {activeIn(list)}, "to": {to}})
+}
+
 // many sends the form above the list.
 func many(t *testing.T, b *webtest.Browser, p *webtest.Page, do, which string, ids ...string) *webtest.Page {
 	t.Helper()
