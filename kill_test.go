@@ -97,7 +97,7 @@ func TestKilledUnderWritesItLosesAndDoublesNothing(t *testing.T) {
 	server := dbtest.Alone(t)
 	d := server.Database
 	dir, port := place(t)
-	env := []string{"POSTGRES_BIN=", "TENANT_DATABASE_URL=" + d.URL("app_tenant"), "CONTROL_DATABASE_URL=" + d.URL("app_control"),
+	env := []string{"RATE_LIMIT=off", "POSTGRES_BIN=", "TENANT_DATABASE_URL=" + d.URL("app_tenant"), "CONTROL_DATABASE_URL=" + d.URL("app_control"),
 		"SEAL_KEYS=" + base64.StdEncoding.EncodeToString(d.Key), "SESSION_KEYS=" + base64.StdEncoding.EncodeToString(d.Key)}
 	p := serveIn(t, dir, port, env...)
 	c := hire(t, port)
@@ -113,7 +113,7 @@ func TestKilledUnderWritesItLosesAndDoublesNothing(t *testing.T) {
 func TestKilledWithAndWithoutItsPostgresItLosesAndDoublesNothing(t *testing.T) {
 	t.Parallel()
 	dir, port := place(t)
-	p := serveIn(t, dir, port)
+	p := serveIn(t, dir, port, "RATE_LIMIT=off")
 	c := hire(t, port)
 	for _, both := range []bool{false, true, false, true} {
 		c.acknowledged(t, 60)
@@ -123,7 +123,7 @@ func TestKilledWithAndWithoutItsPostgresItLosesAndDoublesNothing(t *testing.T) {
 			}
 		}
 		p.kill(t)
-		p = serveIn(t, dir, port)
+		p = serveIn(t, dir, port, "RATE_LIMIT=off")
 	}
 	c.acknowledged(t, 20)
 	pg, ok := embedded.Running(dir)

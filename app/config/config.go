@@ -91,7 +91,7 @@ var Variables = []Variable{
 
 // Load reads the variables through getenv. The error is an *Error.
 func Load(getenv func(string) string) (Config, error) {
-	c := Config{Addr: "127.0.0.1:8080", MetricsAddr: "127.0.0.1:9090", Kept: true}
+	c := Config{Addr: "127.0.0.1:8080", MetricsAddr: "127.0.0.1:9090", RateLimit: 100, Kept: true}
 	for _, v := range Variables {
 		value := strings.TrimSpace(getenv(v.Name))
 		if value == "" {

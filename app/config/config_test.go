@@ -88,6 +88,15 @@ func TestTheMetricsPageIsThereUnlessItIsOff(t *testing.T) {
 	}
 }
 
+func TestRequestsAreLimitedUnlessSomebodySaysOff(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]int{"": 100, "250": 250, "off": 0} {
+		if c, err := load(map[string]string{"RATE_LIMIT": value}); err != nil || c.RateLimit != want {
+			t.Errorf("RATE_LIMIT=%s: %d, %v", value, c.RateLimit, err)
+		}
+	}
+}
+
 func TestWithoutADataDirectoryEverythingMustBeGiven(t *testing.T) {
 	t.Parallel()
 	env := own()
