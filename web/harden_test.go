@@ -22,6 +22,7 @@ import (
 	"upwork-ai-agent/app"
 	"upwork-ai-agent/static"
 	"upwork-ai-agent/web"
+	"upwork-ai-agent/web/webtest"
 )
 
 // listen serves the site on another port with all that Serve adds to a handler, and returns its address.
@@ -225,6 +226,33 @@ func bombs(t testing.TB) map[string]func(*http.Request) []byte {
 	}
 }
 
+// atOnce is how long a bomb may take to refuse.
+const atOnce = 100 * time.Millisecond
+
+// quickest is the time of the first of three tries that is at once, or else of the quickest. What is dear to refuse is so each
+// time; a machine that does something else is slow only now and then.
+func quickest(do func() time.Duration) (least time.Duration) {
+	for range 3 {
+		if took := do(); least == 0 || took < least {
+			least = took
+		}
+		if least <= atOnce {
+			break
+		}
+	}
+	return least
+}
+
+// allocated is how many bytes do takes, kept or not.
+func allocated(do func()) uint64 {
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	do()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
 // Not parallel: it looks at the memory of the whole process.
 func TestABombIsRefusedAtOnceAndCostsNoMemory(t *testing.T) {
 	s := start(t)
@@ -236,20 +264,25 @@ func TestABombIsRefusedAtOnceAndCostsNoMemory(t *testing.T) {
 			if route.Method != http.MethodPost {
 				continue
 			}
-			r := httptest.NewRequest(http.MethodPost, s.URL+address(route.Path), nil)
-			body := arm(r)
-			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-			r.Header.Set("Sec-Fetch-Site", "same-origin")
-			r.AddCookie(cookie)
-			runtime.GC()
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			w, began := httptest.NewRecorder(), time.Now()
-			s.Front.ServeHTTP(w, r)
-			took := time.Since(began)
-			runtime.ReadMemStats(&after)
-			grown := after.TotalAlloc - before.TotalAlloc // all of it, kept or not
-			if w.Code < 400 || w.Code >= 500 || took > 100*time.Millisecond || grown > 20<<20 {
+			var (
+				w     *httptest.ResponseRecorder
+				grown uint64
+			)
+			took := quickest(func() (took time.Duration) {
+				r := httptest.NewRequest(http.MethodPost, s.URL+address(route.Path), nil)
+				body := arm(r)
+				r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+				r.Header.Set("Sec-Fetch-Site", "same-origin")
+				r.AddCookie(cookie)
+				w = httptest.NewRecorder()
+				grown = allocated(func() {
+					began := time.Now()
+					s.Front.ServeHTTP(w, r)
+					took = time.Since(began)
+				})
+				return took
+			})
+			if w.Code < 400 || w.Code >= 500 || took > atOnce || grown > 20<<20 {
 				t.Errorf("%s to %s: %d in %v with %d kB", name, route.Path, w.Code, took, grown>>10)
 			}
 		}
@@ -261,9 +294,13 @@ func TestDeepJSONInAnUploadIsRefusedAtOnce(t *testing.T) {
 	b := signIn(t, s, ana, "Acme")
 	form := b.Get("/jobs/import")
 	for name, text := range map[string]string{"arrays": strings.Repeat("[", 10_000), "maps": strings.Repeat(`{"a":`, 10_000), "closed": strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000)} {
-		began := time.Now()
-		p := b.Submit(form, `form[action="/jobs/import"]`, url.Values{"text": {text}})
-		if took := time.Since(began); p.Status != http.StatusUnprocessableEntity || took > 100*time.Millisecond {
+		var p *webtest.Page
+		took := quickest(func() time.Duration {
+			began := time.Now()
+			p = b.Submit(form, `form[action="/jobs/import"]`, url.Values{"text": {text}})
+			return time.Since(began)
+		})
+		if p.Status != http.StatusUnprocessableEntity || took > atOnce {
 			t.Errorf("%s: %d in %v", name, p.Status, took)
 		}
 	}
