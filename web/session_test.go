@@ -226,15 +226,18 @@ func TestANewcomerCreatesAnOrganization(t *testing.T) {
 
 func TestWhoeverSignsInAgainIsBackInTheOrganizationOfWhatTheyWrote(t *testing.T) {
 	t.Parallel()
-	s, b, editor := draft(t)
-	signIn(t, s, ana, "Beta") // used last
+	s := start(t)
+	b := signIn(t, s, ana, "Beta")
+	importFixture(t, b, "../app/upwork/testdata/vollna_webhook.json")
+	editor := b.Submit(b.Get(b.Get("/jobs").Find(".row h2 a").First().AttrOr("href", "")), `form[action="/proposals"]`, nil)
+	signIn(t, s, ana, "Acme") // used last, and where Clerk's token would lead
 	exec(t, s.Database, "UPDATE control.sessions SET revoked_at = now() WHERE clerk_user_id = $1", ana)
 	p := b.Submit(editor, editorForm, url.Values{"letter": {"written too late"}})
 	link := p.Find("main a.button").AttrOr("href", "")
 	if p.Status != http.StatusUnauthorized || p.Find("textarea").First().Text() != "written too late" {
 		t.Fatalf("%d %q", p.Status, p.H1())
 	}
-	if back := b.SignInFrom(link, ana); back.URL.Path != editor.URL.Path || !strings.Contains(back.Find(".switcher summary").Text(), "Acme") {
+	if back := b.SignInFrom(link, ana); back.URL.Path != editor.URL.Path || !strings.Contains(back.Find(".switcher summary").Text(), "Beta") {
 		t.Errorf("%s leads to %s in %s", link, back.URL, back.Find(".switcher summary").Text())
 	}
 	exec(t, s.Database, "UPDATE control.sessions SET revoked_at = now() WHERE clerk_user_id = $1", ana)
