@@ -22,7 +22,7 @@ class ProposalEditor extends HTMLElement {
     this.listen();
     this.querySelectorAll("[data-copy]").forEach((button) => this.copied(button));
     this.offer();
-    this.say("Saved");
+    this.say(this.saved === null ? "Not saved" : "Saved");
     this.here();
     this.timers = [setInterval(() => this.tick(), 1000), setInterval(() => this.here(), beat)];
   }

@@ -294,7 +294,7 @@ func WrongTenant(p WrongTenantPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "</strong>, because the organization was switched in another tab. Nothing was saved in either. What you typed is kept on this page.</p><div class=\"bar\"><form method=\"post\" action=\"/organizations/switch\">")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "</strong>, because the organization was switched in another tab. Nothing was saved in either. What you typed is kept on this page.</p><div class=\"bar ways\"><form method=\"post\" action=\"/organizations/switch\">")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -3214,7 +3214,7 @@ func History(p HistoryPage) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = versionChoice("version", "to", p, p.New).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = versionChoice("version", "To", p, p.New).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -112,13 +113,21 @@ func (h *handlers) whyPage(c echo.Context) (templ.Component, error) {
 	var bad *isolation.BadQuestion
 	switch {
 	case errors.As(err, &bad):
-		p.Errors = views.Errors{bad.Field: bad.Message}
+		p.Errors = views.Errors{bad.Field: sentence(bad.Message)}
 	case err != nil:
 		return nil, err
 	default:
 		p.Answer = &answer
 	}
 	return views.Why(p), nil
+}
+
+// sentence makes a sentence of what the command line says behind the name of an option.
+func sentence(message string) string {
+	if strings.HasPrefix(message, "is ") {
+		message = "This " + message
+	}
+	return strings.ToUpper(message[:1]) + message[1:] + "."
 }
 
 // tasks lists the tasks.
