@@ -64,6 +64,18 @@ slow: ## a thousand slow clients beside a person who works
 	@./.ci/install slowhttptest
 	go test -run '^$$' -bench . -benchtime 1x -count 1 -timeout 15m ./web/slow
 
+.PHONY: lighthouse
+lighthouse: ## what Google's Lighthouse says of the jobs list and the editor; fails under 95
+	@./.ci/install postgresql chromium npm
+	go test -run '^$$' -bench . -benchtime 1x -count 1 -timeout 15m ./web/lighthouse
+
+.PHONY: shots
+shots: ## a picture of every page, in both themes, at 1280 and 360 px, into shots/
+	@./.ci/install postgresql chromium fonts-liberation
+	@rm -rf shots
+	SHOTS=$(CURDIR)/shots go test -count=1 -timeout 15m -run 'InBothThemes|RefusedForms|ErrorPage|AskTooOften' ./web/e2e
+	@echo "$$(ls shots | wc -l) pictures in shots/"
+
 .PHONY: fuzz
 fuzz: ## fuzz every parser, 20 seconds each
 	@for p in $$(grep -rl '^func Fuzz' --include '*_test.go' . | xargs -n1 dirname | sort -u); do \
