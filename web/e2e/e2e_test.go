@@ -18,6 +18,7 @@ import (
 	"upwork-ai-agent/app/command"
 	"upwork-ai-agent/db/dbtest"
 	"upwork-ai-agent/db/demo"
+	"upwork-ai-agent/web"
 	"upwork-ai-agent/web/webtest"
 )
 
@@ -28,14 +29,14 @@ func TestMain(m *testing.M) { dbtest.Main(m) }
 //go:embed testdata/axe.min.js
 var axe string
 
-// start runs the app over the demo.
-func start(t *testing.T) *webtest.Site {
+// start runs the app over the demo, with what tune changes of its options.
+func start(t *testing.T, tune ...func(*web.Options)) *webtest.Site {
 	t.Helper()
 	d := dbtest.Own(t)
 	if err := demo.Load(t.Context(), d.DB, time.Now(), io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	return webtest.Start(t, d, command.SandboxSeed())
+	return webtest.Start(t, d, command.SandboxSeed(), tune...)
 }
 
 // browser opens Chromium. Its own background traffic is off: the tests reach nothing but this machine.
