@@ -1168,7 +1168,7 @@ func changeMany(p JobsPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = memberOptions(p.Members, "").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = memberOptions(p.present(), "").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -2,6 +2,7 @@
 package views
 
 import (
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -104,7 +105,7 @@ type JobsPage struct {
 	First    string // address of the first page; empty on the first
 	Searches []job.Search
 	Formats  []string        // that jobs were imported from
-	Members  []member.Choice // whom a job can be assigned to
+	Members  []member.Choice // those who have left included
 }
 
 // ChangePage says what a change of all jobs that match would do.
@@ -122,6 +123,20 @@ type ChangePage struct {
 
 // matching is how many jobs match; one more than job.MaxSet stands for any number above it.
 func (p ChangePage) matching() int { return p.Will + p.Same + p.Stuck }
+
+// present are the members whom a job can be assigned to.
+func (p *JobsPage) present() []member.Choice {
+	return slices.DeleteFunc(slices.Clone(p.Members), func(c member.Choice) bool { return c.Left })
+}
+
+// names are the members' by their ids.
+func (p *JobsPage) names() map[uuid.UUID]string {
+	all := make(map[uuid.UUID]string, len(p.Members))
+	for _, c := range p.Members {
+		all[c.ID] = c.Name
+	}
+	return all
+}
 
 // JobPage is one job.
 type JobPage struct {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"io"
 	"strconv"
-	"strings"
 
 	"github.com/a-h/templ"
+	"github.com/google/uuid"
 
 	"upwork-ai-agent/db/job"
 	"upwork-ai-agent/db/member"
@@ -44,8 +44,9 @@ var payments = map[string]literal{
 func jobRows(p *JobsPage) templ.Component {
 	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
 		m := make(markup, 0, 2048*len(p.Rows)) // bytes; most rows have fewer
+		names := p.names()
 		for i := range p.Rows {
-			m.jobRow(i, &p.Rows[i], p)
+			m.jobRow(i, &p.Rows[i], p, names)
 		}
 		_, err := w.Write(m)
 		return err
@@ -54,7 +55,7 @@ func jobRows(p *JobsPage) templ.Component {
 
 // jobRow is the row at a place of the list. Its title has an id by that place, which names the controls of the row for who
 // does not see it: a title is long, and there are fifty.
-func (m *markup) jobRow(at int, r *job.Row, p *JobsPage) {
+func (m *markup) jobRow(at int, r *job.Row, p *JobsPage, names map[uuid.UUID]string) {
 	m.html(`<li class="row">`)
 	if p.canWrite() {
 		m.tick(at, r)
@@ -72,26 +73,45 @@ func (m *markup) jobRow(at int, r *job.Row, p *JobsPage) {
 	m.html(`</p>`)
 	m.skills(r.Skills)
 	m.html(`</div><div class="side">`)
-	if r.Drafting != "" {
-		m.html(`<span class="badge busy">`)
-		m.text(r.Drafting)
-		if strings.Contains(r.Drafting, ", ") {
-			m.html(` are drafting</span>`)
-		} else {
-			m.html(` is drafting</span>`)
-		}
+	if len(r.Drafters) > 0 {
+		m.drafting(r.Drafters, names)
 	} else {
 		m.html(badges[r.Triage])
 	}
-	if r.Assignee != "" {
+	if r.AssigneeID != nil {
 		m.html(`<span class="assignee"><span class="hidden">Assigned to </span>`)
-		m.text(r.Assignee)
+		m.member(*r.AssigneeID, names)
 		m.html(`</span>`)
 	}
 	if p.canWrite() && (r.Triage == job.New || r.Triage == job.Shortlisted) {
 		m.triage(at, r)
 	}
 	m.html(`</div></li>`)
+}
+
+// drafting says who writes a proposal for a job.
+func (m *markup) drafting(who []uuid.UUID, names map[uuid.UUID]string) {
+	m.html(`<span class="badge busy">`)
+	for i, id := range who {
+		if i > 0 {
+			m.html(`, `)
+		}
+		m.member(id, names)
+	}
+	if len(who) > 1 {
+		m.html(` are drafting</span>`)
+	} else {
+		m.html(` is drafting</span>`)
+	}
+}
+
+// member adds a member's name. An organization may have more members than its page knows.
+func (m *markup) member(id uuid.UUID, names map[uuid.UUID]string) {
+	if name, ok := names[id]; ok {
+		m.text(name)
+	} else {
+		m.html(`another member`)
+	}
 }
 
 // tick chooses a row for a change of many. It belongs to the form above the list.
@@ -130,7 +150,11 @@ func memberOptions(members []member.Choice, chosen string) templ.Component {
 		m := make(markup, 0, 96*len(members))
 		for _, c := range members {
 			id := c.ID.String()
-			m.option(id, c.Name, id == chosen)
+			name := c.Name
+			if c.Left {
+				name += " (left)"
+			}
+			m.option(id, name, id == chosen)
 		}
 		_, err := w.Write(m)
 		return err

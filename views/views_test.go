@@ -111,14 +111,14 @@ func historyPage(newer, older int) views.HistoryPage {
 }
 
 func members() []member.Choice {
-	return []member.Choice{{ID: one, Name: "Ana " + evil}, {ID: two, Name: "Ben"}}
+	return []member.Choice{{ID: one, Name: "Ana " + evil}, {ID: two, Name: "Ben", Left: true}}
 }
 
 func jobsPage() views.JobsPage {
 	p := posting()
 	row := job.Row{ID: work, Title: p.Title, Snippet: p.Description, Contract: p.Contract, HourlyMin: p.HourlyMin, HourlyMax: p.HourlyMax, Experience: p.Experience, Skills: p.Skills,
-		ProposalsMin: p.ProposalsMin, ProposalsMax: p.ProposalsMax, Country: "CA", PaymentVerified: ptr(false), Spent: p.Spent, SpentFloor: true, PostedAt: p.PostedAt, Triage: job.New, Assignee: "Ben " + evil}
-	bare := job.Row{ID: two, Title: "Nothing known", PostedAt: now.AddDate(0, -3, 0), Triage: job.Drafting, Drafting: "Ben " + evil}
+		ProposalsMin: p.ProposalsMin, ProposalsMax: p.ProposalsMax, Country: "CA", PaymentVerified: ptr(false), Spent: p.Spent, SpentFloor: true, PostedAt: p.PostedAt, Triage: job.New, AssigneeID: &one}
+	bare := job.Row{ID: two, Title: "Nothing known", PostedAt: now.AddDate(0, -3, 0), Triage: job.Drafting, Drafters: []uuid.UUID{one, two, work}}
 	return views.JobsPage{Shell: shell("Jobs"), Filter: views.JobsFilter{Query: evil, Triage: "new", Contract: "hourly", MinPay: evil, Country: evil, Age: "7"},
 		Searches: []job.Search{{ID: one, Name: "Go " + evil, Address: "q=go", Unread: 100, Default: true}, {ID: two, Name: "Rust", Address: "q=rust", Unread: 7, More: true}},
 		Formats:  []string{evil}, Members: members(),

@@ -37,7 +37,7 @@ func (h *handlers) jobs(c echo.Context, v *db.View) (templ.Component, error) {
 	job.List(v, filter, &p.Rows)
 	job.Searches(v, r.session.ClerkUser, &p.Searches)
 	job.Formats(v, &p.Formats)
-	member.Choices(v, &p.Members)
+	member.Everybody(v, &p.Members)
 	if err := v.Load(); err != nil {
 		return nil, err
 	}

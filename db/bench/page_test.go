@@ -121,7 +121,7 @@ func (f *field) floor(b *testing.B) http.Handler {
 		job.List(v, job.Filter{}, &like.Rows)
 		job.Searches(v, f.owner, &like.Searches)
 		job.Formats(v, &like.Formats)
-		member.Choices(v, &like.Members)
+		member.Everybody(v, &like.Members)
 	})
 	log := slog.New(slog.NewJSONHandler(io.Discard, nil))
 	e := echo.New()

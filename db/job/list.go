@@ -71,7 +71,8 @@ var conditions = []condition{
 		func(f *Filter) (any, bool) { return f.Draft, f.Draft != nil }},
 }
 
-// List queues the rows that f chooses in its order, one more than PageSize when there is a next page.
+// List queues the rows that f chooses in its order, one more than PageSize when there is a next page. It names members by
+// their ids: every further table of a query is one more look at the gate, and a page has its members anyway.
 func List(v *db.View, f Filter, into *[]Row) {
 	w, order := f.where(), f.Sort.order()
 	w.behind(order, f.Before)
@@ -79,10 +80,10 @@ func List(v *db.View, f Filter, into *[]Row) {
 		SELECT j.id, j.title, left(j.description, 240) || CASE WHEN length(j.description) > 240 THEN '…' ELSE '' END AS snippet, j.contract,
 		       j.hourly_min, j.hourly_max, j.budget, j.experience, j.skills, j.proposals_min, j.proposals_max, j.client_country,
 		       j.client_payment_verified, j.client_spent, j.client_spent_floor, j.posted_at, j.triage,
-		       coalesce((SELECT u.name FROM users u WHERE u.tenant_id = $1 AND u.id = j.assignee_id), '') AS assignee,
-		       CASE WHEN j.triage = 'drafting' THEN coalesce((
-		         SELECT string_agg(u.name, ', ' ORDER BY p.created_at) FROM proposals p JOIN users u ON u.tenant_id = p.tenant_id AND u.id = p.user_id AND u.tenant_id = $1
-		         WHERE p.tenant_id = $1 AND p.job_id = j.id AND p.status IN ('draft', 'in_review', 'approved')), '') ELSE '' END AS drafting
+		       j.assignee_id,
+		       CASE WHEN j.triage = 'drafting' THEN ARRAY(
+		         SELECT p.user_id FROM proposals p WHERE p.tenant_id = $1 AND p.job_id = j.id AND p.status IN ('draft', 'in_review', 'approved')
+		         ORDER BY p.created_at) END AS drafters
 		FROM jobs j
 		WHERE j.tenant_id = $1`+w.sql.String()+fmt.Sprintf(`
 		ORDER BY %s %s, j.id %[2]s

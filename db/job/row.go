@@ -12,25 +12,25 @@ import (
 
 // Row is a job in the jobs list: what the list shows and no more.
 type Row struct {
-	ID              uuid.UUID  `db:"id"`
-	Title           string     `db:"title"`
-	Snippet         string     `db:"snippet"` // the first 240 characters of the description, with an ellipsis when there is more
-	Contract        Contract   `db:"contract"`
-	HourlyMin       *int64     `db:"hourly_min"`
-	HourlyMax       *int64     `db:"hourly_max"`
-	Budget          *int64     `db:"budget"`
-	Experience      Experience `db:"experience"`
-	Skills          []string   `db:"skills"`
-	ProposalsMin    *int       `db:"proposals_min"`
-	ProposalsMax    *int       `db:"proposals_max"`
-	Country         string     `db:"client_country"`
-	PaymentVerified *bool      `db:"client_payment_verified"`
-	Spent           *int64     `db:"client_spent"`
-	SpentFloor      bool       `db:"client_spent_floor"`
-	PostedAt        time.Time  `db:"posted_at"`
-	Triage          Triage     `db:"triage"`
-	Assignee        string     `db:"assignee"` // a member's name; empty: nobody's
-	Drafting        string     `db:"drafting"` // who writes a proposal for it, with commas; empty: nobody
+	ID              uuid.UUID   `db:"id"`
+	Title           string      `db:"title"`
+	Snippet         string      `db:"snippet"` // the first 240 characters of the description, with an ellipsis when there is more
+	Contract        Contract    `db:"contract"`
+	HourlyMin       *int64      `db:"hourly_min"`
+	HourlyMax       *int64      `db:"hourly_max"`
+	Budget          *int64      `db:"budget"`
+	Experience      Experience  `db:"experience"`
+	Skills          []string    `db:"skills"`
+	ProposalsMin    *int        `db:"proposals_min"`
+	ProposalsMax    *int        `db:"proposals_max"`
+	Country         string      `db:"client_country"`
+	PaymentVerified *bool       `db:"client_payment_verified"`
+	Spent           *int64      `db:"client_spent"`
+	SpentFloor      bool        `db:"client_spent_floor"`
+	PostedAt        time.Time   `db:"posted_at"`
+	Triage          Triage      `db:"triage"`
+	AssigneeID      *uuid.UUID  `db:"assignee_id"` // a member; nil: nobody's
+	Drafters        []uuid.UUID `db:"drafters"`    // the members who write a proposal for it, first come first
 }
 
 // Sort is an order of the list. The zero Sort is the newest first.

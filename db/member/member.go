@@ -58,18 +58,19 @@ func Find(ctx context.Context, tx *db.Tx, clerkUser string) (Row, error) {
 type Choice struct {
 	ID   uuid.UUID `db:"id"`
 	Name string    `db:"name"`
+	Left bool      `db:"has_left"` // is no member any more
 }
 
 // Choices queues the present members by name, at most 200.
 func Choices(v *db.View, into *[]Choice) {
 	sealed.List(v, "member.choices", `
-		SELECT id, name FROM users WHERE tenant_id = $1 AND removed_at IS NULL ORDER BY lower(name), id LIMIT 200`, into)
+		SELECT id, name, false AS has_left FROM users WHERE tenant_id = $1 AND removed_at IS NULL ORDER BY lower(name), id LIMIT 200`, into)
 }
 
 // Everybody queues the members by name, those who have left included, at most 500.
 func Everybody(v *db.View, into *[]Choice) {
 	sealed.List(v, "member.everybody", `
-		SELECT id, CASE WHEN removed_at IS NULL THEN name ELSE name || ' (left)' END AS name FROM users
+		SELECT id, name, removed_at IS NOT NULL AS has_left FROM users
 		WHERE tenant_id = $1 ORDER BY lower(name), id LIMIT 500`, into)
 }
 
