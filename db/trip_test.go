@@ -2,67 +2,16 @@ package db_test
 
 import (
 	"context"
-	"net"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"upwork-ai-agent/db"
 	"upwork-ai-agent/db/control"
 	"upwork-ai-agent/db/dbtest"
 	"upwork-ai-agent/db/job"
 )
-
-// wire counts round trips: how often something was sent and then waited for, on all connections together.
-type wire struct{ trips atomic.Int64 }
-
-// tune lets a pool dial through w, with one connection: what it has prepared is prepared for the next transaction too.
-func (w *wire) tune(c *pgxpool.Config) {
-	dial := c.ConnConfig.DialFunc
-	c.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		conn, err := dial(ctx, network, addr)
-		return &counted{Conn: conn, wire: w}, err
-	}
-	c.MaxConns = 1
-}
-
-// counted is one connection of a wire.
-type counted struct {
-	net.Conn
-	wire *wire
-	sent atomic.Bool // something that has not been answered yet
-}
-
-func (c *counted) Write(b []byte) (int, error) {
-	c.sent.Store(true)
-	return c.Conn.Write(b)
-}
-
-func (c *counted) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	if n > 0 && c.sent.Swap(false) {
-		c.wire.trips.Add(1)
-	}
-	return n, err
-}
-
-// during counts the trips of fn once it is warm: pgx describes a statement when a connection meets it first.
-func (w *wire) during(t *testing.T, fn func() error) int64 {
-	t.Helper()
-	for range 2 {
-		if err := fn(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	before := w.trips.Load()
-	if err := fn(); err != nil {
-		t.Fatal(err)
-	}
-	return w.trips.Load() - before
-}
 
 // step is something that a page does, with what it takes.
 type step struct {
@@ -158,13 +107,13 @@ func TestAWarmPageIsTwoRoundTripsAndAWarmWriteThree(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &wire{}
-	tuned := d.Tuned(t, w.tune)
+	w := &dbtest.Wire{}
+	tuned := d.Tuned(t, w.Tune)
 
 	steps := append(reading(t, tuned, n, sid, id), writing(t, tuned, n, id)...)
 	for _, s := range steps { // one after the other: they share the wire
 		t.Run(s.name, func(t *testing.T) {
-			if got := w.during(t, s.do); got != s.trips {
+			if got := w.During(t, s.do); got != s.trips {
 				t.Errorf("%d round trips, not %d", got, s.trips)
 			}
 		})
