@@ -129,7 +129,7 @@ func TestWhereThereIsNoWayPastThePoolerTheReportSaysSo(t *testing.T) {
 func TestAPathThatIsNotProvenIsShown(t *testing.T) {
 	t.Parallel()
 	r := isolation.Report{OK: true, Checks: 1, Paths: []isolation.Path{{Name: "direct", Proven: true, Checks: 1}, {Name: "PgBouncer in transaction mode", Note: "install <it>"}}}
-	if s := r.String(); !strings.Contains(s, "not proven") || !strings.Contains(s, "install <it>") {
+	if s := r.String(); !strings.Contains(s, "not proven") || !strings.Contains(s, "install <it>") || !strings.HasSuffix(s, "\n\nNot tried: "+r.Untried()) {
 		t.Error(s)
 	}
 	if s := string(r.HTML()); !strings.Contains(s, "no: install &lt;it&gt;") || strings.Contains(s, "<script") {
@@ -316,7 +316,7 @@ func TestThePageNeedsNothingElse(t *testing.T) {
 			t.Errorf("the page has %q", no)
 		}
 	}
-	for _, must := range []string{`lang="en"`, "<main>", "<h1>", "<caption>", `scope="row"`, "@media print", "prefers-color-scheme: dark", r.Signature.Value, r.Installation, r.Started.Format("2 January 2006")} {
+	for _, must := range []string{`lang="en"`, "<main>", "Not tried:", r.Untried(), "<h1>", "<caption>", `scope="row"`, "@media print", "prefers-color-scheme: dark", r.Signature.Value, r.Installation, r.Started.Format("2 January 2006")} {
 		if !strings.Contains(html.UnescapeString(page), must) { // base64 has a + that the template escapes
 			t.Errorf("the page has no %q", must)
 		}

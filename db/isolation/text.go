@@ -17,6 +17,14 @@ func (r Report) Summary() string {
 		float64(r.TookMS)/1000, r.Started.Format(time.RFC1123), r.ServerVersion)
 }
 
+// Untried says what no proof tries, because row-level security cannot hold it: Postgres puts a condition that is cheaper than
+// that of a policy, and is declared leakproof, before the policy.
+func (Report) Untried() string {
+	return "conditions that Postgres asks before a policy because they are cheaper. From whether a sub-select beside one is run, somebody " +
+		"who can write whole statements learns, without seeing a row, whether some organization has such a row. The application binds every " +
+		"value that somebody typed and builds no statement from one."
+}
+
 // String is the report for a terminal: the summary, what was proven on what, and a line for each breach.
 func (r Report) String() string {
 	var b strings.Builder
@@ -47,6 +55,7 @@ func (r Report) String() string {
 	if more := r.Leaks + r.Oracles + r.Unproven - len(r.Breaches); more > 0 {
 		fmt.Fprintf(&b, "\nand %d more", more)
 	}
+	fmt.Fprintf(&b, "\n\nNot tried: %s", r.Untried())
 	return strings.TrimRight(b.String(), "\n")
 }
 
