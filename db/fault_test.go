@@ -295,7 +295,10 @@ func (f *fleet) warmUp(t *testing.T, n *dbtest.Tenant) {
 	var done sync.WaitGroup
 	for range warm {
 		done.Go(func() {
-			_ = expect(t, f.Write(ctx, n.Actor(db.Viewer), func(context.Context, *db.Tx) error { return wait() }), nil)
+			_ = expect(t, f.Write(ctx, n.Actor(db.Viewer), func(_ context.Context, tx *db.Tx) error {
+				tx.Member() // its first use begins it, and takes the connection
+				return wait()
+			}), nil)
 		})
 		done.Go(func() { _ = expect(t, f.Control(ctx, func(*db.ControlTx) error { return wait() }), nil) })
 	}
