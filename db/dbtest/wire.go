@@ -44,11 +44,13 @@ type counted struct {
 	sent atomic.Bool // something that has not been answered yet
 }
 
+// Write begins a trip, or goes on with one that was not answered yet.
 func (c *counted) Write(b []byte) (int, error) {
 	c.sent.Store(true)
 	return c.Conn.Write(b)
 }
 
+// Read ends the trip that was begun, with the first that comes back.
 func (c *counted) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if n > 0 && c.sent.Swap(false) {
