@@ -231,14 +231,15 @@ const weigh = `new Promise(done => requestAnimationFrame(() => requestAnimationF
 	done({Requests: all.filter(e => e.initiatorType !== "fetch").length + 1, Names: all.map(e => e.name), Scripts: sum(".js"), Styles: sum(".css"), Moved: window.moved, Refused: window.refused});
 })))`
 
-// Not parallel: a browser that has to share its core paints a page that has arrived in part, and then the rest moves it.
+// The network is slow, so that pages arrive in parts: what a browser draws of the first must not be moved by the next.
 func TestAPageIsLightAndNothingOnItMovesOrIsRefused(t *testing.T) {
+	t.Parallel()
 	s, ctx := start(t), browser(t)
 	signIn(t, ctx, s, demo.People()[0].ID)
 	open(t, ctx, s.URL+"/proposals?status=draft")
 	click(t, ctx, "tbody a")
 	editor := here(t, ctx)
-	do(t, ctx, call(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watch}))
+	do(t, ctx, call(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watch}), call(emulateNetwork, networkConditions{Latency: 5, Download: 15_000, Upload: -1}))
 	for _, address := range []string{s.URL + "/jobs", s.URL + "/organizations", s.URL + "/jobs/import", s.URL + "/proposals", editor, s.URL + "/organization/isolation"} {
 		for _, width := range widths {
 			do(t, ctx, chromedp.EmulateViewport(width, 900))
