@@ -20,11 +20,11 @@ type defence struct {
 
 const (
 	dropHole = "DROP POLICY hole ON jobs"
-	gateOf   = "CREATE OR REPLACE VIEW app.%s WITH (security_barrier = true) AS SELECT tenant_id, state FROM app.opened WHERE state IN (%s)"
-	opened   = `CREATE OR REPLACE VIEW app.opened WITH (security_barrier = true) AS SELECT f.tenant_id, f.state FROM app.fence f
-		WHERE f.tenant = current_setting('app.tenant_id', true)
-		  AND (f.seal = sha256(convert_to(current_setting('app.tenant_token', true), 'UTF8')) OR f.next_seal = sha256(convert_to(current_setting('app.tenant_token', true), 'UTF8')))
-		  AND %s AND current_setting('transaction_isolation') = 'read committed'`
+	gateOf   = "CREATE OR REPLACE VIEW app.%s WITH (security_invoker = true) AS SELECT f.tenant_id, f.state FROM app.fence f WHERE f.state IN (%s)"
+	tokenOf  = `ALTER POLICY token ON app.fence USING (tenant = current_setting('app.tenant_id', true)
+		AND sha256(convert_to(current_setting('app.tenant_token', true), 'UTF8')) = ANY (ARRAY[seal, next_seal])
+		AND %s AND current_setting('transaction_isolation') = 'read committed')`
+	thisTime = "now()::text = current_setting('app.tenant_at', true)"
 )
 
 // hole is a policy that lets through whatever fits a condition, of whichever tenant.
@@ -48,9 +48,9 @@ func policy(name, command string) defence {
 }
 
 const (
-	updating = "UPDATE TO app_tenant USING (tenant_id = (SELECT tenant_id FROM app.writable)) WITH CHECK (tenant_id = (SELECT tenant_id FROM app.writable))"
-	deleting = "DELETE TO app_tenant USING (tenant_id = (SELECT tenant_id FROM app.writable))"
-	reading  = "SELECT TO app_tenant USING (tenant_id = (SELECT tenant_id FROM app.context))"
+	updating = "UPDATE TO app_tenant USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.writable)])) WITH CHECK (tenant_id = (SELECT tenant_id FROM app.writable))"
+	deleting = "DELETE TO app_tenant USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.writable)]))"
+	reading  = "SELECT TO app_tenant USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.context)]))"
 	search   = "CREATE OR REPLACE FUNCTION search_jobs(query text) RETURNS SETOF uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp BEGIN ATOMIC SELECT j.id FROM public.jobs j WHERE %s j.search @@ websearch_to_tsquery('english', query); END"
 )
 
@@ -65,7 +65,7 @@ var defences = map[string]defence{
 	"truncate": {harm: "GRANT TRUNCATE ON jobs TO app_tenant", undo: "REVOKE TRUNCATE ON jobs FROM app_tenant", kind: isolation.Leak},
 	"prepared plan": {harm: `CREATE FUNCTION app.planned() RETURNS uuid IMMUTABLE LANGUAGE sql AS 'SELECT tenant_id FROM app.context';
 		GRANT EXECUTE ON FUNCTION app.planned() TO app_tenant; ALTER POLICY tenant_select ON jobs USING (tenant_id = app.planned())`,
-		undo: "ALTER POLICY tenant_select ON jobs USING (tenant_id = (SELECT tenant_id FROM app.context)); DROP FUNCTION app.planned()", kind: isolation.Leak},
+		undo: "ALTER POLICY tenant_select ON jobs USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.context)])); DROP FUNCTION app.planned()", kind: isolation.Leak},
 	"foreign key probe": {harm: `ALTER TABLE jobs ADD CONSTRAINT hole UNIQUE (id); ALTER TABLE proposals DROP CONSTRAINT proposals_tenant_id_job_id_fkey;
 		ALTER TABLE proposals ADD CONSTRAINT hole FOREIGN KEY (job_id) REFERENCES jobs (id)`,
 		undo: `ALTER TABLE proposals DROP CONSTRAINT hole; ALTER TABLE proposals ADD FOREIGN KEY (tenant_id, job_id) REFERENCES jobs (tenant_id, id);
@@ -110,7 +110,8 @@ const (
 	writable = "'active', 'copying'"
 )
 
-var anyTime = defence{harm: fmt.Sprintf(opened, "true"), undo: fmt.Sprintf(opened, "now()::text = current_setting('app.tenant_at', true)"), kind: isolation.Leak}
+// anyTime is that settings hold in their own transaction only.
+var anyTime = defence{harm: fmt.Sprintf(tokenOf, "true"), undo: fmt.Sprintf(tokenOf, thisTime), kind: isolation.Leak}
 
 // closures are what holds each context closed, or open.
 var closures = map[string]defence{

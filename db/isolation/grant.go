@@ -27,6 +27,7 @@ var grants = []check{
 		  WHEN h.oid IS NOT NULL AND g.grantee = 'app_mover'::regrole THEN g.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
 		  WHEN h.oid IS NOT NULL AND g.grantee = 'app_search'::regrole THEN g.privilege_type = 'SELECT'
 		    AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = o.oid AND 'app_search'::regrole = ANY (p.polroles))
+		  WHEN o.name = 'app.fence' AND g.grantee <> 'app_control'::regrole THEN g.privilege_type = 'SELECT' AND coalesce(g.attname IN ('tenant_id', 'state'), false)
 		  WHEN g.grantee = 'app_tenant'::regrole THEN o.name IN ('app.context', 'app.writable') AND g.privilege_type = 'SELECT'
 		  WHEN g.grantee = 'app_mover'::regrole THEN o.name = 'app.moving' AND g.privilege_type = 'SELECT'
 		  WHEN g.grantee = 'app_search'::regrole THEN o.name = 'app.context' AND g.privilege_type = 'SELECT'
@@ -61,6 +62,10 @@ var grants = []check{
 		  UNION ALL
 		  SELECT 'app_control', 'SELECT' WHERE o.schema = 'control' AND o.kind IN ('r', 'p')) w ON true
 		WHERE NOT has_table_privilege(w.role, o.oid, w.privilege)
+		UNION ALL
+		SELECT 'column app.fence.' || c.name, r.role || ' may not SELECT'
+		FROM unnest(ARRAY['app_tenant', 'app_mover', 'app_search']) AS r (role), unnest(ARRAY['tenant_id', 'state']) AS c (name)
+		WHERE NOT has_column_privilege(r.role, 'app.fence', c.name, 'SELECT')
 		UNION ALL
 		SELECT 'function app.set_tenant(uuid,text)', r.role || ' may not run it' FROM (VALUES ('app_tenant'), ('app_mover')) AS r (role)
 		WHERE NOT coalesce(has_function_privilege(r.role, to_regprocedure('app.set_tenant(uuid,text)'), 'EXECUTE'), false)

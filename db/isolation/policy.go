@@ -25,12 +25,15 @@ func listed(table, key string) []policy {
 	over := func(view string) string {
 		return fmt.Sprintf("(%s = ( SELECT %s.tenant_id FROM app.%s))", key, view, view)
 	}
+	first := func(view string) string {
+		return fmt.Sprintf("(%s OPERATOR(app.===) ANY (ARRAY[( SELECT %s.tenant_id FROM app.%s)]))", key, view, view)
+	}
 	const tenant, permissive = "{app_tenant}", "PERMISSIVE"
 	return append(slices.Clone(additional[table]),
-		policy{"tenant_select", "SELECT", tenant, over("context"), "", permissive},
+		policy{"tenant_select", "SELECT", tenant, first("context"), "", permissive},
 		policy{"tenant_insert", "INSERT", tenant, "", over("writable"), permissive},
-		policy{"tenant_update", "UPDATE", tenant, over("writable"), over("writable"), permissive},
-		policy{"tenant_delete", "DELETE", tenant, over("writable"), "", permissive},
+		policy{"tenant_update", "UPDATE", tenant, first("writable"), over("writable"), permissive},
+		policy{"tenant_delete", "DELETE", tenant, first("writable"), "", permissive},
 		policy{"mover", "ALL", "{app_mover}", over("moving"), over("moving"), permissive})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -32,8 +33,13 @@ type broken struct {
 	fault  string
 }
 
-const leakyView = "CREATE OR REPLACE VIEW app.context WITH (security_barrier = true) AS SELECT tenant_id, state FROM app.fence WHERE tenant_id::text = current_setting('app.tenant_id', true)"
-const soundView = "CREATE OR REPLACE VIEW app.context WITH (security_barrier = true) AS SELECT tenant_id, state FROM app.opened WHERE state IN ('active', 'copying', 'read_only')"
+const leakyView = "CREATE OR REPLACE VIEW app.context AS SELECT tenant_id, state FROM app.fence WHERE tenant_id::text = current_setting('app.tenant_id', true)"
+
+var (
+	soundView   = fmt.Sprintf(gateOf, "context", readable)
+	soundPolicy = fmt.Sprintf(tokenOf, thisTime)
+)
+
 const soundGate = "CREATE OR REPLACE FUNCTION app.set_tenant(tenant uuid, token text) RETURNS text LANGUAGE sql AS $$ SELECT set_config('app.tenant_id', coalesce(tenant::text, ''), true) || set_config('app.tenant_token', coalesce(token, ''), true) || set_config('app.tenant_at', now()::text, true) || pg_advisory_xact_lock_shared(hashtextextended(coalesce(tenant::text, ''), 0))::text $$"
 
 var breaks = []broken{
@@ -43,15 +49,15 @@ var breaks = []broken{
 		"table public.users", "row-level security is off"},
 	{"row-level security", "row-level security of the tenants themselves is off", "ALTER TABLE tenants DISABLE ROW LEVEL SECURITY", "ALTER TABLE tenants ENABLE ROW LEVEL SECURITY",
 		"table public.tenants", "row-level security is off"},
-	{"row-level security", "a policy lets everything through", "ALTER POLICY tenant_select ON jobs USING (true)", "ALTER POLICY tenant_select ON jobs USING (tenant_id = (SELECT tenant_id FROM app.context))",
+	{"row-level security", "a policy lets everything through", "ALTER POLICY tenant_select ON jobs USING (true)", "ALTER POLICY tenant_select ON jobs USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.context)]))",
 		"table public.jobs", "policy tenant_select is not as listed"},
 	{"row-level security", "a policy checks nothing", "ALTER POLICY tenant_insert ON jobs WITH CHECK (true)", "ALTER POLICY tenant_insert ON jobs WITH CHECK (tenant_id = (SELECT tenant_id FROM app.writable))",
 		"table public.jobs", "policy tenant_insert is not as listed"},
-	{"row-level security", "a policy writes where only reading is allowed", "ALTER POLICY tenant_delete ON jobs USING (tenant_id = (SELECT tenant_id FROM app.context))", "ALTER POLICY tenant_delete ON jobs USING (tenant_id = (SELECT tenant_id FROM app.writable))",
+	{"row-level security", "a policy writes where only reading is allowed", "ALTER POLICY tenant_delete ON jobs USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.context)]))", "ALTER POLICY tenant_delete ON jobs USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.writable)]))",
 		"table public.jobs", "policy tenant_delete is not as listed"},
-	{"row-level security", "a policy asks the setting alone", "ALTER POLICY tenant_select ON users USING (tenant_id::text = current_setting('app.tenant_id', true))", "ALTER POLICY tenant_select ON users USING (tenant_id = (SELECT tenant_id FROM app.context))",
+	{"row-level security", "a policy asks the setting alone", "ALTER POLICY tenant_select ON users USING (tenant_id::text = current_setting('app.tenant_id', true))", "ALTER POLICY tenant_select ON users USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.context)]))",
 		"table public.users", "policy tenant_select is not as listed"},
-	{"row-level security", "a policy is dropped", "DROP POLICY tenant_update ON proposals", "CREATE POLICY tenant_update ON proposals FOR UPDATE TO app_tenant USING (tenant_id = (SELECT tenant_id FROM app.writable)) WITH CHECK (tenant_id = (SELECT tenant_id FROM app.writable))",
+	{"row-level security", "a policy is dropped", "DROP POLICY tenant_update ON proposals", "CREATE POLICY tenant_update ON proposals FOR UPDATE TO app_tenant USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.writable)])) WITH CHECK (tenant_id = (SELECT tenant_id FROM app.writable))",
 		"table public.proposals", "policy tenant_update is missing"},
 	{"row-level security", "one more permissive policy", "CREATE POLICY support ON analytics FOR SELECT TO app_tenant USING (event = 'x')", "DROP POLICY support ON analytics",
 		"table public.analytics", "policy support is not as listed"},
@@ -93,7 +99,7 @@ var breaks = []broken{
 		"schema control", "may use it"},
 	{"tenant grants", "a table of the control plane is readable", "GRANT SELECT ON control.sessions TO app_tenant", "REVOKE SELECT ON control.sessions FROM app_tenant",
 		"relation control.sessions", "may SELECT"},
-	{"tenant grants", "the fence is readable", "GRANT SELECT ON app.fence TO app_tenant", "REVOKE SELECT ON app.fence FROM app_tenant",
+	{"tenant grants", "the fence is readable", "GRANT SELECT ON app.fence TO app_tenant", "REVOKE SELECT ON app.fence FROM app_tenant; GRANT SELECT (tenant_id, state) ON app.fence TO app_tenant",
 		"relation app.fence", "may SELECT"},
 	{"tenant grants", "a column of the fence is readable", "GRANT SELECT (seal) ON app.fence TO PUBLIC", "REVOKE SELECT (seal) ON app.fence FROM PUBLIC",
 		"relation app.fence", "may SELECT"},
@@ -109,10 +115,22 @@ var breaks = []broken{
 		"table app.fence", "policy all_of_it"},
 	{"gate", "the gate asks for no token", leakyView, soundView,
 		"view app.context", "does not say what the gate must say"},
-	{"gate", "the gate lets a suspended tenant in", strings.Replace(soundView, "'read_only'", "'suspended'", 1), soundView,
+	{"gate", "the gate lets a suspended tenant in", strings.Replace(soundView, "read_only", "suspended", 1), soundView,
 		"view app.context", "does not say what the gate must say"},
-	{"gate", "the gate is no barrier", "ALTER VIEW app.opened SET (security_barrier = false)", "ALTER VIEW app.opened SET (security_barrier = true)",
-		"view app.opened", "does not say what the gate must say"},
+	{"gate", "the token may be anybody's", strings.Replace(soundPolicy, "tenant = current_setting('app.tenant_id', true)", "true", 1), soundPolicy,
+		"table app.fence", "policy token is not as listed"},
+	{"gate", "the fence is shown to everybody", "ALTER POLICY token ON app.fence TO PUBLIC", "ALTER POLICY token ON app.fence TO app_tenant, app_mover, app_search",
+		"table app.fence", "policy token is not as listed"},
+	{"gate", "the fence is shown to nobody", "DROP POLICY token ON app.fence", "CREATE" + strings.TrimPrefix(strings.Replace(soundPolicy, "USING", "FOR SELECT TO app_tenant, app_mover, app_search USING", 1), "ALTER"),
+		"table app.fence", "policy token is missing"},
+	{"tenant grants", "the epoch is readable", "GRANT SELECT (epoch) ON app.fence TO app_tenant", "REVOKE SELECT (epoch) ON app.fence FROM app_tenant",
+		"relation app.fence", "may SELECT"},
+	{"gate", "the gate reads with its owner's rights", "ALTER VIEW app.writable SET (security_invoker = false)", "ALTER VIEW app.writable SET (security_invoker = true)",
+		"view app.writable", "does not say what the gate must say"},
+	{"gate", "the operator of the policies has another estimate", "ALTER OPERATOR app.=== (uuid, uuid) SET (RESTRICT = eqsel)", "ALTER OPERATOR app.=== (uuid, uuid) SET (RESTRICT = nlikesel)",
+		"operator app.===", "not as listed"},
+	{"gate", "the operator of the policies compares nothing", "UPDATE pg_operator SET oprcode = 'uuid_ge' WHERE oprnamespace = 'app'::regnamespace AND oprname = '==='", "UPDATE pg_operator SET oprcode = 'uuid_eq' WHERE oprnamespace = 'app'::regnamespace AND oprname = '==='",
+		"operator app.===", "not as listed"},
 	{"gate", "the gate sets the tenant for the session", strings.Replace(soundGate, "token, ''), true", "token, ''), false", 1), soundGate,
 		"function app.set_tenant(uuid,text)", "does not say what the gate must say"},
 	{"gate", "the gate takes no lock", strings.Replace(soundGate, "|| pg_advisory_xact_lock_shared(hashtextextended(coalesce(tenant::text, ''), 0))::text", "", 1), soundGate,
