@@ -53,14 +53,14 @@ func BenchmarkPage(b *testing.B) {
 	b.Cleanup(floor.Close)
 	for _, clients := range []int{1, 4} {
 		race(b, "jobs page, 50 rows", clients, []variant{
-			{"without tenancy", 0, fetch(floor.URL+"/jobs", cookie)},
-			{"the app", 0.95, fetch(site.URL+"/jobs", cookie)},
-		})
-		race(b, "jobs page, policy hits", clients, []variant{
-			{"not counted", 0, fetch(silent.URL+"/jobs", cookie)},
-			{"counted", 0.98, fetch(site.URL+"/jobs", cookie)},
+			{"without tenancy", 0, 0, fetch(floor.URL+"/jobs", cookie)},
+			{"the app", 0.95, 0, fetch(site.URL+"/jobs", cookie)},
 		})
 	}
+	race(b, "jobs page, policy hits", 1, []variant{
+		{"not counted", 0, 0, fetch(silent.URL+"/jobs", cookie)},
+		{"counted", 0.98, 0, fetch(site.URL+"/jobs", cookie)},
+	})
 }
 
 // asServed takes away what a test listens with and nobody pays for who runs the app: spans, and a log in memory.

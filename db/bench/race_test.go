@@ -16,7 +16,8 @@ import (
 // variant is one way of doing the same work.
 type variant struct {
 	name   string
-	target float64 // least ratio of the floor's throughput; 0 for none
+	target float64 // least ratio of the throughput of its like; 0 for none
+	like   int     // the variant that does the same without tenancy
 	run    func(context.Context) error
 }
 
@@ -25,35 +26,85 @@ const (
 	lap    = 150 * time.Millisecond
 )
 
-// race runs every variant in every round, in random order, so that a noisy machine is noisy for all of them. The first
-// variant is the floor. It prints each variant's median throughput, and the median of its ratios to the floor of the same
-// round with the middle half of them.
+// race runs every variant in every round, so that a noisy machine is noisy for all of them: many clients by laps in random
+// order, and one client in turns, call by call, which shows differences that are less than the noise of a lap. The first variant
+// is the floor. It prints each variant's median throughput, the median of its ratios to the floor of the same round, and that
+// of its ratios to its like, with the middle half of them: the target is for these.
 func race(b *testing.B, title string, clients int, variants []variant) {
 	b.Helper()
+	round := laps
+	if clients == 1 {
+		round = inTurns
+	}
 	rates := make([][]float64, len(variants))
-	for i, v := range variants {
+	for _, v := range variants {
 		measure(b, v, clients) // warm: connections, statements, caches
-		rates[i] = make([]float64, rounds)
 	}
-	for r := range rounds {
-		for _, i := range rand.Perm(len(variants)) {
-			rates[i][r] = measure(b, variants[i], clients)
+	for range rounds {
+		for i, rate := range round(b, variants, clients) {
+			rates[i] = append(rates[i], rate)
 		}
 	}
+	report(b, fmt.Sprintf("%s, %d client(s)", title, clients), variants, rates)
+}
+
+// laps is how often each variant runs in a second, each for a while by itself.
+func laps(b *testing.B, variants []variant, clients int) []float64 {
+	b.Helper()
+	rates := make([]float64, len(variants))
+	for _, i := range rand.Perm(len(variants)) {
+		rates[i] = measure(b, variants[i], clients)
+	}
+	return rates
+}
+
+// inTurns is how often each variant runs in a second, by one client that takes the next variant for each call.
+func inTurns(b *testing.B, variants []variant, _ int) []float64 {
+	b.Helper()
+	took, calls := make([]time.Duration, len(variants)), 0
+	for start := time.Now(); time.Since(start) < lap*time.Duration(len(variants)); calls++ {
+		for n := range variants {
+			i := (n + calls) % len(variants) // no variant has always the same one before it
+			if calls%2 == 1 {
+				i = len(variants) - 1 - i
+			}
+			began := time.Now()
+			if err := variants[i].run(b.Context()); err != nil {
+				b.Fatalf("%s: %v", variants[i].name, err)
+			}
+			took[i] += time.Since(began)
+		}
+	}
+	rates := make([]float64, len(variants))
+	for i, t := range took {
+		rates[i] = float64(calls) / t.Seconds()
+	}
+	return rates
+}
+
+// report prints the outcome of a race: rates has those of each variant, a second, round by round.
+func report(b *testing.B, title string, variants []variant, rates [][]float64) {
+	b.Helper()
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "\n%s, %d client(s)\tper second\tof the floor\tmiddle half\ttarget\t\n", title, clients)
+	fmt.Fprintf(w, "\n%s\tper second\tof the floor\tof its like\tmiddle half\ttarget\t\n", title)
 	for i, v := range variants {
-		ratios := make([]float64, rounds)
-		for r := range ratios {
-			ratios[r] = rates[i][r] / rates[0][r]
-		}
-		slices.Sort(ratios)
-		slices.Sort(rates[i])
-		fmt.Fprintf(w, "%s\t%.0f\t%.2f\t%.2f–%.2f\t%s\t\n", v.name, rates[i][rounds/2], ratios[rounds/2], ratios[rounds/4], ratios[3*rounds/4], verdict(ratios[rounds/2], v.target))
+		floor, like := ratios(rates[i], rates[0]), ratios(rates[i], rates[v.like])
+		fmt.Fprintf(w, "%s\t%.0f\t%.2f\t%.2f\t%.2f–%.2f\t%s\t\n", v.name, slices.Sorted(slices.Values(rates[i]))[rounds/2],
+			floor[rounds/2], like[rounds/2], like[rounds/4], like[3*rounds/4], verdict(like[rounds/2], v.target))
 	}
 	if err := w.Flush(); err != nil {
 		b.Fatal(err)
 	}
+}
+
+// ratios are those of two variants, round by round, in order of size.
+func ratios(of, to []float64) []float64 {
+	all := make([]float64, len(of))
+	for r := range all {
+		all[r] = of[r] / to[r]
+	}
+	slices.Sort(all)
+	return all
 }
 
 func verdict(ratio, target float64) string {
