@@ -17,12 +17,13 @@ func (r Report) Summary() string {
 		float64(r.TookMS)/1000, r.Started.Format(time.RFC1123), r.ServerVersion)
 }
 
-// Untried says what no proof tries, because row-level security cannot hold it: Postgres puts a condition that is cheaper than
-// that of a policy, and is declared leakproof, before the policy.
+// Untried says what no proof tries, because row-level security cannot hold it: Postgres puts a condition that calls no function,
+// and the search of an index, before any policy.
 func (Report) Untried() string {
-	return "conditions that Postgres asks before a policy because they are cheaper. From whether a sub-select beside one is run, somebody " +
-		"who can write whole statements learns, without seeing a row, whether some organization has such a row. The application binds every " +
-		"value that somebody typed and builds no statement from one."
+	return "what Postgres asks before any policy: a condition that calls no function, such as whether a column is empty, true, or one of the " +
+		"texts of a given list; and an index. From whether a sub-select behind one is run, somebody who can write whole statements learns, " +
+		"without seeing a row, whether some organization has such a row. The application binds every value that somebody typed and builds " +
+		"no statement from one."
 }
 
 // String is the report for a terminal: the summary, what was proven on what, and a line for each breach.
