@@ -224,18 +224,28 @@ func (s *Server) posted(enter func(echo.Context) (*request, error), limit int64,
 		if err != nil {
 			return s.refuse(r, r.form, err)
 		}
-		switch {
-		case r.ended:
-			err = s.cookies.clear(c.Response(), c.Request())
-		case r.cookie != came: // else a form that was under way would undo the switch of another tab
-			err = s.cookies.write(c.Response(), c.Request(), r.cookie)
-		}
-		if err != nil {
+		if err := s.leave(r, came); err != nil {
 			return err
 		}
 		defer s.noticeNone(r) // once it is answered
 		return c.Redirect(http.StatusSeeOther, next)
 	}
+}
+
+// leave writes what a change leaves in the browser: that its session is over, or has moved on, and what has been done. It
+// leaves the session as it is where nothing has changed it: a form that was under way would undo the switch of another tab.
+func (s *Server) leave(r *request, came cookie) error {
+	if r.ended {
+		return s.cookies.clear(r.Response(), r.Request())
+	}
+	var err error
+	if r.cookie != came {
+		err = s.cookies.write(r.Response(), r.Request(), r.cookie)
+	}
+	if r.done.message != "" {
+		err = errors.Join(err, s.cookies.tell(r.Response(), r.Request(), r.cookie.sid, r.done))
+	}
+	return err
 }
 
 // keeping adds the form to an error that kept it from being looked at, so that what was typed is not lost.
@@ -327,10 +337,12 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // show draws into a buffer first, so that a component that fails is an error page and not half a page.
 func (s *Server) show(r *request, status int, component templ.Component) error {
-	if said := r.shown && r.cookie.message != ""; said || r.cookie.old {
-		if said {
-			r.cookie.message, r.cookie.undo = "", ""
+	if r.shown && r.news.message != "" {
+		if err := s.cookies.hush(r.Response(), r.Request()); err != nil {
+			return err
 		}
+	}
+	if r.cookie.old {
 		if err := s.cookies.write(r.Response(), r.Request(), r.cookie); err != nil {
 			return err
 		}

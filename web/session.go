@@ -22,11 +22,16 @@ import (
 // cookie is what our session cookie holds: a random id and the active tenant, signed and encrypted. Neither grants
 // anything by itself: the id must have a live row, and the tenant is checked against the member row in every request.
 type cookie struct {
-	sid     control.SID
-	tenant  uuid.UUID
-	message string // what the last write did, shown once
+	sid    control.SID
+	tenant uuid.UUID
+	old    bool // made with a key that is not the newest: to be made anew while that key is still known
+}
+
+// news is what the last write of a session did, for its next page. It has a cookie of its own, so that a page which takes it
+// away leaves the session's alone: another tab may have switched meanwhile.
+type news struct {
+	message string
 	undo    string // where a form that takes it back is sent; empty: it cannot be
-	old     bool   // made with a key that is not the newest: to be made anew while that key is still known
 }
 
 // entry is a sign-in under way: it ties the answer of Clerk to the browser that asked.
@@ -36,15 +41,19 @@ type entry struct {
 	tenant   uuid.UUID // to work in after it, if the person is in it; zero: no matter
 }
 
-// cookies reads and writes our two cookies.
+// cookies reads and writes our three cookies.
 type cookies struct {
 	session *sessions.CookieStore
+	news    *sessions.CookieStore
 	entry   *sessions.CookieStore
 	prefix  string // "__Host-" on https
 }
 
 // entryLife is how long a person may take to sign in, in seconds.
 const entryLife = 15 * 60
+
+// newsLife is how long news wait for a page, in seconds.
+const newsLife = 15 * 60
 
 // newCookies derives a signing and an encryption key from each of keys, newest first: cookies made with an older key stay
 // valid as long as it is listed.
@@ -56,6 +65,9 @@ func newCookies(keys [][]byte, base *url.URL) (*cookies, error) {
 	}
 	var err error
 	if c.session, err = store(keys, "session", int(control.Lifetime/time.Second), secure); err != nil {
+		return nil, err
+	}
+	if c.news, err = store(keys, "news", newsLife, secure); err != nil {
 		return nil, err
 	}
 	c.entry, err = store(keys, "sign-in", entryLife, secure)
@@ -128,7 +140,7 @@ func (c *cookies) read(r *http.Request) (cookie, bool) {
 		return cookie{}, false
 	}
 	tenant, _ := uuid.Parse(values["tenant"]) // none is active when there is none
-	return cookie{sid: control.SID(sid), tenant: tenant, message: values["message"], undo: values["undo"], old: old}, true
+	return cookie{sid: control.SID(sid), tenant: tenant, old: old}, true
 }
 
 // open decrypts the session cookie with the newest key that fits. A value that is written in another way than ours is none
@@ -160,32 +172,45 @@ func texts(all map[any]any) map[string]string {
 }
 
 func (c *cookies) write(w http.ResponseWriter, r *http.Request, v cookie) error {
-	s := sessions.NewSession(c.session, c.prefix+"session")
-	options := *c.session.Options
-	s.Options = &options
-	s.Values["sid"] = base64.RawURLEncoding.EncodeToString(v.sid[:])
+	s := fresh(c.session, c.prefix+"session")
+	s.Values["sid"] = sidText(v.sid)
 	if v.tenant != uuid.Nil {
 		s.Values["tenant"] = v.tenant.String()
-	}
-	if v.message != "" {
-		s.Values["message"] = v.message
-	}
-	if v.undo != "" {
-		s.Values["undo"] = v.undo
 	}
 	return c.session.Save(r, w, s)
 }
 
+// clear ends the session in the browser, with its news.
 func (c *cookies) clear(w http.ResponseWriter, r *http.Request) error {
-	return expire(c.session, c.prefix+"session", w, r)
+	return errors.Join(expire(c.session, c.prefix+"session", w, r), c.hush(w, r))
 }
+
+// tell leaves news for the next page of a session.
+func (c *cookies) tell(w http.ResponseWriter, r *http.Request, sid control.SID, n news) error {
+	s := fresh(c.news, c.prefix+"news")
+	s.Values["sid"], s.Values["message"], s.Values["undo"] = sidText(sid), n.message, n.undo
+	return c.news.Save(r, w, s)
+}
+
+// hear returns the news of a session. Those of another, who was signed in in this browser before, are none.
+func (c *cookies) hear(r *http.Request, sid control.SID) news {
+	s, err := c.news.New(r, c.prefix+"news")
+	if err != nil || s.IsNew || text(s, "sid") != sidText(sid) {
+		return news{}
+	}
+	return news{message: text(s, "message"), undo: text(s, "undo")}
+}
+
+func (c *cookies) hush(w http.ResponseWriter, r *http.Request) error {
+	return expire(c.news, c.prefix+"news", w, r)
+}
+
+func sidText(sid control.SID) string { return base64.RawURLEncoding.EncodeToString(sid[:]) }
 
 // begin remembers a sign-in under way and returns its state.
 func (c *cookies) begin(w http.ResponseWriter, r *http.Request, returnTo string, tenant uuid.UUID) (string, error) {
 	state := rand.Text()
-	s := sessions.NewSession(c.entry, c.prefix+"sign-in")
-	options := *c.entry.Options
-	s.Options = &options
+	s := fresh(c.entry, c.prefix+"sign-in")
 	s.Values["state"], s.Values["return"], s.Values["tenant"] = state, returnTo, tenant.String()
 	return state, c.entry.Save(r, w, s)
 }
@@ -205,11 +230,17 @@ func (c *cookies) end(w http.ResponseWriter, r *http.Request) error {
 }
 
 func expire(store *sessions.CookieStore, name string, w http.ResponseWriter, r *http.Request) error {
+	s := fresh(store, name)
+	s.Options.MaxAge = -1
+	return store.Save(r, w, s)
+}
+
+// fresh is an empty cookie with options of its own.
+func fresh(store *sessions.CookieStore, name string) *sessions.Session {
 	s := sessions.NewSession(store, name)
 	options := *store.Options
-	options.MaxAge = -1
 	s.Options = &options
-	return store.Save(r, w, s)
+	return s
 }
 
 func text(s *sessions.Session, key string) string {

@@ -252,3 +252,37 @@ func TestWhoeverSignsInAgainIsBackInTheOrganizationOfWhatTheyWrote(t *testing.T)
 		}
 	}
 }
+
+// A page that takes its news away must not write the session's cookie: it may be of before the switch of another tab.
+func TestAPageWithNewsLeavesTheSessionAlone(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := signIn(t, s, ana, "Acme")
+	b.NoRedirects()
+	switchTo(t, b, "Beta")
+	news := b.Cookie("news")
+	p := b.Get("/jobs")
+	if got := p.Find(".message").Text(); !strings.Contains(got, "You are now working in “Beta”.") {
+		t.Errorf("the news are %q", got)
+	}
+	for _, c := range p.Header.Values("Set-Cookie") {
+		if !strings.HasPrefix(c, "news=") || !strings.Contains(c, "; Max-Age=0; ") {
+			t.Errorf("a page with news sets %q", c)
+		}
+	}
+	if again := b.Get("/jobs").Find(".toast").Length(); again != 0 {
+		t.Error("the news are told twice")
+	}
+
+	other := signIn(t, s, ben, "Acme")
+	other.SetCookie("news", news)
+	if got := other.Get("/jobs").Find(".toast").Length(); got != 0 {
+		t.Error("somebody is told the news of another session")
+	}
+	for _, bad := range []string{"", "x", news[:len(news)-2], other.Cookie("session")} {
+		other.SetCookie("news", bad)
+		if p := other.Get("/jobs"); p.Status != http.StatusOK || p.Find(".toast").Length() != 0 {
+			t.Errorf("news %q: %d", bad, p.Status)
+		}
+	}
+}

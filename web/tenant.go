@@ -19,11 +19,13 @@ import (
 type request struct {
 	echo.Context
 	cookie   cookie
+	news     news // of the last write, for this page
+	done     news // of this write, for the next page
 	session  control.Session
 	tokens   *tokens
 	sandbox  bool
 	operator bool                                       // the person operates the platform
-	shown    bool                                       // the message of the last write has been put on a page
+	shown    bool                                       // the news have been put on a page
 	form     form                                       // of a POST
 	then     func(context.Context, *db.ControlTx) error // what an action leaves to do on the control plane once it is committed
 	ended    bool                                       // the session is over: the cookie goes
@@ -56,7 +58,7 @@ func (s *Server) enter(c echo.Context) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &request{Context: c, cookie: ck, session: session, tokens: s.tokens, sandbox: s.sandbox, operator: s.operators[session.ClerkUser]}
+	r := &request{Context: c, cookie: ck, news: s.cookies.hear(c.Request(), ck.sid), session: session, tokens: s.tokens, sandbox: s.sandbox, operator: s.operators[session.ClerkUser]}
 	if err := s.limits.admit(session.ClerkUser, session.Tenant.ID); err != nil {
 		return r, err
 	}
@@ -93,10 +95,13 @@ func (s *Server) enterPlatform(c echo.Context) (*request, error) {
 	return nil, echo.ErrNotFound
 }
 
-// actor is the person of this session in its active tenant. This is the only place that makes a member actor; the users
-// row of that tenant decides what it may do.
-func (r *request) actor(least db.Role) db.Actor {
-	return db.NewMember(r.session.Tenant, r.session.ClerkUser, least)
+// actor is the person of this session in its active tenant.
+func (r *request) actor(least db.Role) db.Actor { return r.actorIn(r.session.Tenant, least) }
+
+// actorIn is the person of this session in a tenant. This is the only place that makes a member actor; the users row of that
+// tenant decides what it may do.
+func (r *request) actorIn(t db.Tenant, least db.Role) db.Actor {
+	return db.NewMember(t, r.session.ClerkUser, least)
 }
 
 // shell is what stands around a page of this request.
@@ -109,16 +114,16 @@ func (r *request) shell(title, section string, role db.Role) views.Shell {
 		Token: r.tokens.draw(r.session.ID), Tenant: r.session.Tenant.ID, TenantName: r.session.TenantName, Role: role,
 		Administers: administers, Alarm: administers && r.session.AlertAt != nil, Operator: r.operator,
 		Organizations: r.session.Organizations, Sandbox: r.sandbox,
-		Message: r.cookie.message, Undo: r.cookie.undo, Now: time.Now(), Return: local(r.Request().URL),
+		Message: r.news.message, Undo: r.news.undo, Now: time.Now(), Return: local(r.Request().URL),
 	}
 }
 
 // say sets the message that the next page shows.
-func (r *request) say(message string) { r.cookie.message, r.cookie.undo = message, "" }
+func (r *request) say(message string) { r.done = news{message: message} }
 
 // offerUndo sets the message that the next page shows, beside a form that is sent to undo and takes the write back. Undo is a
 // path of this site that names what was done: the form has no fields of its own.
-func (r *request) offerUndo(message, undo string) { r.cookie.message, r.cookie.undo = message, undo }
+func (r *request) offerUndo(message, undo string) { r.done = news{message, undo} }
 
 // errWrongTenant is a form that was drawn for another organization than the session is in now.
 var errWrongTenant = errors.New("written for another organization")
