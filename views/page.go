@@ -293,5 +293,13 @@ type WrongTenantPage struct {
 	WrittenForPath string // where it was written
 }
 
+// OwnPage offers the switch to the one of the person's organizations that has what a link leads to.
+type OwnPage struct {
+	Shell
+	Name string // of that organization
+	ID   uuid.UUID
+	Path string // the link
+}
+
 // KeptField is one field of a form that was refused.
 type KeptField struct{ Name, Value string }

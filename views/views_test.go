@@ -170,6 +170,7 @@ func pages() map[string]templ.Component {
 		"history-none":        views.History(views.HistoryPage{Shell: shell("History"), Proposal: aProposal(proposal.Draft)}),
 		"error":               views.Error(views.ErrorPage{Shell: shell("Error"), Status: 500, Heading: evil, Text: evil, Action: evil, Link: "javascript:alert(1)", RequestID: evil, Kept: kept}),
 		"wrong-tenant":        views.WrongTenant(views.WrongTenantPage{Shell: shell("Other"), WrittenFor: "Beta " + evil, WrittenForID: two, WrittenForPath: "/proposals/x" + evil, Kept: kept}),
+		"own":                 views.Own(views.OwnPage{Shell: shell("Other"), Name: "Beta " + evil, ID: two, Path: "/jobs/x" + evil}),
 		"wrong-tenant-hidden": views.WrongTenant(views.WrongTenantPage{Shell: shell("Other")}),
 		"signed-out":          views.SignedOut(views.Shell{Title: "Signed out"}),
 	}

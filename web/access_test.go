@@ -63,14 +63,14 @@ func same(body string) string {
 
 func TestAForeignIDAndAMissingIDAreTheSameBytes(t *testing.T) {
 	t.Parallel()
-	s := start(t)
-	a := signIn(t, s, ana, "Acme")
-	importFixture(t, a, "../app/upwork/testdata/vollna_webhook.json")
-	job := a.Get("/jobs").Find(".row h2 a").First().AttrOr("href", "")
-	proposal := a.Submit(a.Get(job), `form[action="/proposals"]`, nil).URL.Path
-	imported := a.Get("/jobs/import").Find(`a[href^="/jobs/import/"]`).First().AttrOr("href", "")
-	p := switchTo(t, a, "Beta")
-	tenant := p.Find(`.switcher [aria-current]`).AttrOr("value", "")
+	s := strangers(t)
+	there := signIn(t, s, ana, "Acme")
+	importFixture(t, there, "../app/upwork/testdata/vollna_webhook.json")
+	job := there.Get("/jobs").Find(".row h2 a").First().AttrOr("href", "")
+	proposal := there.Submit(there.Get(job), `form[action="/proposals"]`, nil).URL.Path
+	imported := there.Get("/jobs/import").Find(`a[href^="/jobs/import/"]`).First().AttrOr("href", "")
+	a := signIn(t, s, nina, "Beta")
+	tenant := a.Get("/jobs").Find(`.switcher [aria-current]`).AttrOr("value", "")
 	for _, foreign := range []string{job, proposal, imported} {
 		missing := foreign[:len(foreign)-12] + "000000000000"
 		cases := []struct {

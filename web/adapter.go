@@ -293,6 +293,10 @@ func redraw(cause error, p page) error {
 // refuse answers an error of a signed-in request: a page drawn again where there is one, the wrong-tenant page, or the
 // error page inside the person's own shell.
 func (s *Server) refuse(r *request, f form, err error) error {
+	if p, ok := s.own(r, err); ok {
+		s.meter.refuse(err)
+		return s.show(r, http.StatusNotFound, views.Own(p))
+	}
 	defer func(own uuid.UUID) { s.notice(r, f, own, err) }(r.session.Tenant.ID) // once it is answered
 	var (
 		again *invalid

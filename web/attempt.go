@@ -12,16 +12,23 @@ import (
 	"upwork-ai-agent/db"
 	"upwork-ai-agent/db/control"
 	"upwork-ai-agent/db/job"
+	"upwork-ai-agent/db/proposal"
 )
 
-// entities says what an :id of the address is, by the beginning of the route. The first that fits counts.
-var entities = []struct{ route, entity string }{
-	{"/jobs/import/:id", control.EntityImport},
-	{"/jobs/undo/:id", control.EntityUndo},
-	{"/jobs/searches/:id", control.EntitySearch},
-	{"/jobs/notes/:id", control.EntityNote},
-	{"/jobs/:id", control.EntityJob},
-	{"/proposals/:id", control.EntityProposal},
+// entities says what an :id of the address is, by the beginning of the route. The first that fits counts. What a link may lead
+// to has a look whether a tenant has it.
+var entities = []entity{
+	{"/jobs/import/:id", control.EntityImport, job.ImportExists},
+	{"/jobs/undo/:id", control.EntityUndo, nil},
+	{"/jobs/searches/:id", control.EntitySearch, nil},
+	{"/jobs/notes/:id", control.EntityNote, nil},
+	{"/jobs/:id", control.EntityJob, job.Exists},
+	{"/proposals/:id", control.EntityProposal, proposal.Exists},
+}
+
+type entity struct {
+	route, name string
+	exists      func(v *db.View, id uuid.UUID, into *[]uuid.UUID)
 }
 
 // fields says what an id in a form is.
@@ -35,13 +42,13 @@ var fields = map[string]struct {
 	"tenant_id": {control.Switching, control.EntityOrganization},
 }
 
-func entityOf(route string) (string, bool) {
+func entityOf(route string) (entity, bool) {
 	for _, e := range entities {
 		if strings.HasPrefix(route, e.route) {
-			return e.entity, true
+			return e, true
 		}
 	}
-	return "", false
+	return entity{}, false
 }
 
 // watched refuses a route of tenants whose :id nobody would take notice of.
@@ -80,8 +87,8 @@ func tries(r *request, f form, own uuid.UUID, err error) []control.Try {
 		}
 	case own != uuid.Nil && refusedWrite(r, err):
 		t := control.Try{Kind: control.RefusedWrite, Entity: control.EntityPage}
-		if entity, ok := entityOf(r.Path()); ok {
-			t.Entity, t.ID = entity, pathID(r)
+		if e, ok := entityOf(r.Path()); ok {
+			t.Entity, t.ID = e.name, pathID(r)
 		}
 		return []control.Try{t}
 	}
@@ -98,8 +105,8 @@ func refusedWrite(r *request, err error) bool {
 
 // foreign is every id that a request named.
 func foreign(r *request, f form) (all []control.Try) {
-	if entity, ok := entityOf(r.Path()); ok && pathID(r) != uuid.Nil {
-		all = append(all, control.Try{Kind: control.ForeignID, Entity: entity, ID: pathID(r)})
+	if e, ok := entityOf(r.Path()); ok && pathID(r) != uuid.Nil {
+		all = append(all, control.Try{Kind: control.ForeignID, Entity: e.name, ID: pathID(r)})
 	}
 	for name, field := range fields {
 		for _, value := range f.values[name] {

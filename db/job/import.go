@@ -66,6 +66,11 @@ func GetImport(v *db.View, id uuid.UUID, mine string, into *Import, rows *[]Impo
 		WHERE tenant_id = $1 AND import_id = $2 ORDER BY position`, rows, id)
 }
 
+// ImportExists queues the look whether the tenant has an import: into is its id, or nothing.
+func ImportExists(v *db.View, id uuid.UUID, into *[]uuid.UUID) {
+	sealed.Values(v, "job.import_exists", `SELECT id FROM imports WHERE tenant_id = $1 AND id = $2`, into, id)
+}
+
 // Imports queues the latest imports, at most 20.
 func Imports(v *db.View, into *[]Import) {
 	sealed.List(v, "job.imports", `

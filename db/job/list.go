@@ -131,6 +131,11 @@ func Get(v *db.View, id uuid.UUID, into *Job) {
 	sealed.Get(v, "job.get", `SELECT `+columns+` FROM jobs WHERE tenant_id = $1 AND id = $2`, into, id)
 }
 
+// Exists queues the look whether the tenant has a job: into is its id, or nothing.
+func Exists(v *db.View, id uuid.UUID, into *[]uuid.UUID) {
+	sealed.Values(v, "job.exists", `SELECT id FROM jobs WHERE tenant_id = $1 AND id = $2`, into, id)
+}
+
 // OfProposal queues the job that a proposal is for.
 func OfProposal(v *db.View, proposal uuid.UUID, into *Job) {
 	sealed.Get(v, "job.of_proposal", `

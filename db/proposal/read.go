@@ -51,6 +51,11 @@ func Get(v *db.View, id uuid.UUID, into *Row) {
 	sealed.Get(v, "proposal.get", listColumns+` AND p.id = $2`, into, id)
 }
 
+// Exists queues the look whether the tenant has a proposal: into is its id, or nothing.
+func Exists(v *db.View, id uuid.UUID, into *[]uuid.UUID) {
+	sealed.Values(v, "proposal.exists", `SELECT id FROM proposals WHERE tenant_id = $1 AND id = $2`, into, id)
+}
+
 // Versions queues the history of a proposal's text, newest first.
 func Versions(v *db.View, id uuid.UUID, into *[]Version) {
 	sealed.List(v, "proposal.versions", `

@@ -27,6 +27,14 @@ func TestEveryErrorPageIsAccessible(t *testing.T) {
 	choose(t, ctx, "Brindlewick Collective")
 	open(t, ctx, s.URL+"/proposals?status=draft")
 	draft := get(t, ctx, chromedp.Evaluate[string](`document.querySelector("tbody a").pathname`))
+	choose(t, ctx, "Quillmoor Studio")
+	open(t, ctx, s.URL+draft)
+	says(t, ctx, "h1", "This is in Brindlewick Collective")
+	lookInAllSizes(t, ctx, "own")
+	click(t, ctx, "main form button")
+	if at := here(t, ctx); at != s.URL+draft {
+		t.Errorf("switching leads to %s", at)
+	}
 	// In this order: the last ones break what the first ones need.
 	for _, e := range []struct{ name, page, selector, prepare, sql, heading string }{
 		{"error-400", "/jobs/import", `form[action="/jobs/import"]`, `form.append(Object.assign(document.createElement("input"), {name: "another", value: "x"}))`, "", "This form was not understood"},

@@ -87,7 +87,7 @@ func TestTheWholeJobByKeyboardOnly(t *testing.T) {
 	pressThrough(t, ctx, kb.Enter)
 	says(t, ctx, ".message", "You are now working in “Quillmoor Studio”.")
 	open(t, ctx, proposal)
-	says(t, ctx, "h1", "Not found")
+	says(t, ctx, "h1", "This is in Brindlewick Collective")
 }
 
 // withoutScripts turns JavaScript off in a tab.
@@ -145,7 +145,7 @@ func finish(t *testing.T, ctx context.Context, s *webtest.Site) {
 	choose(t, ctx, "Quillmoor Studio")
 	says(t, ctx, ".message", "You are now working in “Quillmoor Studio”.")
 	open(t, ctx, proposal)
-	says(t, ctx, "h1", "Not found")
+	says(t, ctx, "h1", "This is in Brindlewick Collective")
 	do(t, ctx, chromedp.Click(chromedp.CSS(".person summary")))
 	click(t, ctx, `form[action="/sign-out"] button`)
 	if at := here(t, ctx); !strings.HasSuffix(at, "/signed-out") {

@@ -88,7 +88,10 @@ func TestTheMainJobInABrowser(t *testing.T) {
 	step(t, ctx, 4, "other-organization")
 	for _, address := range []string{job, proposal} {
 		open(t, ctx, address)
-		says(t, ctx, "h1", "Not found")
+		says(t, ctx, "h1", "This is in Brindlewick Collective")
+		if text := get(t, ctx, chromedp.Evaluate[string](`document.querySelector("main").innerText`)); strings.Contains(text, "billing") {
+			t.Errorf("%s shows %q", address, text)
+		}
 	}
-	step(t, ctx, 5, "not-found")
+	step(t, ctx, 5, "own")
 }
