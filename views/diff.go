@@ -1,6 +1,7 @@
 package views
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -137,7 +138,16 @@ func bidText(f EditorFields) string {
 	case f.BidAmount == "":
 		return bidNames[f.Bid]
 	}
-	return strings.TrimSpace(bidNames[f.Bid] + " $" + f.BidAmount)
+	return strings.TrimSpace(bidNames[f.Bid] + " " + amountText(f.BidAmount))
+}
+
+// amountText is an amount as it stands in its field: like any other amount where it is one, else as it was typed.
+func amountText(typed string) string {
+	v, err := strconv.ParseFloat(typed, 64)
+	if err != nil || !(0 <= v && v < 1e12) || strconv.FormatFloat(v, 'f', 2, 64) != typed {
+		return "$" + strings.TrimPrefix(typed, "$")
+	}
+	return dollars(int64(math.Round(v * 100)))
 }
 
 var bidNames = map[string]string{"hourly": "Hourly rate", "fixed": "Fixed price"}

@@ -33,6 +33,9 @@ func TestMoneyIsExactAndUnknownIsNeverZero(t *testing.T) {
 	said(t, dollars(6250), "$62.50")
 	said(t, dollars(125_000), "$1,250")
 	said(t, dollars(100_000_007), "$1,000,000.07")
+	for typed, want := range map[string]string{"1730.00": "$1,730", "62.50": "$62.50", "62.5": "$62.5", "a lot": "$a lot", "$9": "$9", "1e3": "$1e3", "NaN": "$NaN", "-5.00": "$-5.00", "100000000000000000000.00": "$100000000000000000000.00", "": ""} {
+		said(t, bidText(EditorFields{Bid: "fixed", BidAmount: typed}), strings.TrimSpace("Fixed price "+want))
+	}
 	said(t, money(nil, "/h"), "unknown")
 	said(t, money(ref(int64(0)), "/h"), "$0/h")
 	said(t, number(nil, "%"), "unknown")
