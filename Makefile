@@ -19,12 +19,9 @@ run: ## start the app
 test: install ## install what is missing, then run every test with the race detector
 	go test -race -count=1 -timeout 15m ./...
 
-# The packages whose promises rest on what Postgres does, and the whole app over them.
-ON_18 := ./db/... ./web ./app/... .
-
 .PHONY: test-18
-test-18: install ## the tests of the database and of the app on Postgres 18, fetched with npm
-	@$(MAKE) --no-print-directory on-18 ON_18="$(ON_18)"
+test-18: install ## all tests on Postgres 18, fetched with npm
+	@$(MAKE) --no-print-directory on-18 ON_18=./...
 
 .PHONY: isolation-18
 isolation-18: install ## of those, the ones that prove the isolation
