@@ -21,7 +21,7 @@ type defence struct {
 const (
 	dropHole = "DROP POLICY hole ON jobs"
 	gateOf   = "CREATE OR REPLACE VIEW app.%s WITH (security_invoker = true) AS SELECT f.tenant_id, f.state FROM app.fence f WHERE f.state IN (%s)"
-	tokenOf  = `ALTER POLICY token ON app.fence USING (tenant = current_setting('app.tenant_id', true)
+	tokenOf  = `ALTER POLICY token ON app.fence USING (tenant = ANY (ARRAY[(SELECT current_setting('app.tenant_id', true))])
 		AND sha256(convert_to(current_setting('app.tenant_token', true), 'UTF8')) = ANY (ARRAY[seal, next_seal])
 		AND %s AND current_setting('transaction_isolation') = 'read committed')`
 	thisTime = "now()::text = current_setting('app.tenant_at', true)"

@@ -238,3 +238,40 @@ var since = map[string]string{"typing_by": "typing_since"}
 const references = `
 	SELECT a.attname::text, c.confrelid::regclass::text FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
 	WHERE c.contype = 'f' AND c.conrelid = $1::regclass AND a.attname <> 'tenant_id' ORDER BY 1`
+
+// fenceProbes ask whether the other tenant is here, and suspended. No token is needed for any of them.
+var fenceProbes = []string{
+	"SELECT count(*) FROM app.fence TABLESAMPLE SYSTEM (100) WHERE state = ANY (ARRAY['suspended']) AND state < ANY (ARRAY[(SELECT set_config('app.mark', 'z', true))])",
+	"SELECT count(*) FROM app.fence WHERE tenant_id = '{other}' AND state = ANY (ARRAY['suspended']) AND state < ANY (ARRAY[(SELECT set_config('app.mark', 'z', true))])",
+	"SELECT count(*) FROM app.fence WHERE tenant_id > ANY (ARRAY['00000000-0000-0000-0000-000000000000'::uuid]) AND state = ANY (ARRAY['suspended']) AND state < ANY (ARRAY[(SELECT set_config('app.mark', 'z', true))])",
+	"SELECT count(*) FROM app.context WHERE state = ANY (ARRAY['suspended']) AND state < ANY (ARRAY[(SELECT set_config('app.mark', 'z', true))])",
+}
+
+func TestTheFenceTellsNothingOfOtherTenants(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Own(t)
+	a, other := newTenant(t, d, place.Active, 1), uuid.New()
+	super, conn := d.Connect(t, "postgres"), d.Connect(t, "app_tenant")
+	ask := func() (told []string) {
+		for _, s := range fenceProbes {
+			for _, plan := range plans {
+				tx := beginIn(t, conn, a)
+				if plan != "" {
+					mustExec(t, conn, plan)
+				}
+				mustExec(t, conn, "SELECT set_config('app.mark', '', true)")
+				told = append(told, s+" "+run(t.Context(), tx, strings.ReplaceAll(s, "{other}", other.String())).String()+" "+
+					run(t.Context(), tx, "SELECT current_setting('app.mark', true)").String())
+				end(t, tx)
+			}
+		}
+		return told
+	}
+	absent := ask()
+	mustExec(t, super, "INSERT INTO app.fence (tenant_id, epoch, seal, state) VALUES ($1, 1, sha256('x'), 'suspended')", other)
+	for i, there := range ask() {
+		if there != absent[i] {
+			t.Errorf("the answer tells that the other tenant is here\nit is:     %s\nit is not: %s", there, absent[i])
+		}
+	}
+}

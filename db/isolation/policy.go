@@ -34,7 +34,7 @@ func listed(table, key string) []policy {
 		policy{"tenant_insert", "INSERT", tenant, "", over("writable"), permissive},
 		policy{"tenant_update", "UPDATE", tenant, first("writable"), over("writable"), permissive},
 		policy{"tenant_delete", "DELETE", tenant, first("writable"), "", permissive},
-		policy{"mover", "ALL", "{app_mover}", over("moving"), over("moving"), permissive})
+		policy{"mover", "ALL", "{app_mover}", first("moving"), over("moving"), permissive})
 }
 
 // additional are the policies beyond those of app.protect. app_search owns the search function and owner_of, and nothing

@@ -117,7 +117,7 @@ var breaks = []broken{
 		"view app.context", "does not say what the gate must say"},
 	{"gate", "the gate lets a suspended tenant in", strings.Replace(soundView, "read_only", "suspended", 1), soundView,
 		"view app.context", "does not say what the gate must say"},
-	{"gate", "the token may be anybody's", strings.Replace(soundPolicy, "tenant = current_setting('app.tenant_id', true)", "true", 1), soundPolicy,
+	{"gate", "the token may be anybody's", strings.Replace(soundPolicy, "tenant = ANY (ARRAY[(SELECT current_setting('app.tenant_id', true))])", "true", 1), soundPolicy,
 		"table app.fence", "policy token is not as listed"},
 	{"gate", "the fence is shown to everybody", "ALTER POLICY token ON app.fence TO PUBLIC", "ALTER POLICY token ON app.fence TO app_tenant, app_mover, app_search",
 		"table app.fence", "policy token is not as listed"},
@@ -131,6 +131,14 @@ var breaks = []broken{
 		"operator app.===", "not as listed"},
 	{"gate", "the operator of the policies compares nothing", "UPDATE pg_operator SET oprcode = 'uuid_ge' WHERE oprnamespace = 'app'::regnamespace AND oprname = '==='", "UPDATE pg_operator SET oprcode = 'uuid_eq' WHERE oprnamespace = 'app'::regnamespace AND oprname = '==='",
 		"operator app.===", "not as listed"},
+	{"gate", "another operator has its name, and a policy compares by it", `CREATE FUNCTION app.yes(anyelement, anyelement) RETURNS bool LANGUAGE sql AS 'SELECT true'; REVOKE ALL ON FUNCTION app.yes FROM PUBLIC;
+		UPDATE pg_operator SET oprname = '====' WHERE oprnamespace = 'app'::regnamespace AND oprname = '==='; CREATE OPERATOR app.=== (FUNCTION = app.yes, LEFTARG = anyelement, RIGHTARG = anyelement);
+		ALTER POLICY tenant_select ON jobs USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.context)])); UPDATE pg_operator SET oprname = '===' WHERE oprnamespace = 'app'::regnamespace AND oprname = '===='`,
+		"ALTER POLICY tenant_select ON jobs USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.context)])); DROP OPERATOR app.=== (anyelement, anyelement); DROP FUNCTION app.yes",
+		"operator app.===(anyelement,anyelement)", "has the name of the one"},
+	{"gate", "what the policies compare by is dear", "ALTER FUNCTION pg_catalog.uuid_eq COST 9", "ALTER FUNCTION pg_catalog.uuid_eq COST 1", "function uuid_eq(uuid,uuid)", "not as Postgres has it"},
+	{"gate", "the tenant as text may be anything", "ALTER TABLE app.fence ALTER tenant DROP EXPRESSION", `DROP POLICY token ON app.fence; ALTER TABLE app.fence DROP tenant; ALTER TABLE app.fence ADD tenant text COLLATE "C" GENERATED ALWAYS AS (tenant_id::text) STORED UNIQUE; CREATE` + strings.TrimPrefix(strings.Replace(soundPolicy, "USING", "FOR SELECT TO app_tenant, app_mover, app_search USING", 1), "ALTER"),
+		"column app.fence.tenant", "not the tenant as text"},
 	{"gate", "the gate sets the tenant for the session", strings.Replace(soundGate, "token, ''), true", "token, ''), false", 1), soundGate,
 		"function app.set_tenant(uuid,text)", "does not say what the gate must say"},
 	{"gate", "the gate takes no lock", strings.Replace(soundGate, "|| pg_advisory_xact_lock_shared(hashtextextended(coalesce(tenant::text, ''), 0))::text", "", 1), soundGate,
@@ -276,5 +284,15 @@ func TestAVersionWithKnownHolesIsRefused(t *testing.T) {
 		if got := isolation.Supported(number); got != want {
 			t.Errorf("%d: %v", number, got)
 		}
+	}
+}
+
+func TestASearchPathThatPutsSomethingBeforeTheServersOwnIsNotServed(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Own(t)
+	mustExec(t, d.Connect(t, "postgres"), "ALTER DATABASE "+d.Name+" SET search_path = public, pg_catalog")
+	_, err := d.Open(t.Context(), d.Key)
+	if !errors.Is(err, isolation.ErrUnsafe) || !strings.Contains(err.Error(), "finds what is in schema public before what is the server's own") {
+		t.Errorf("opened: %v", err)
 	}
 }

@@ -137,3 +137,22 @@ func TestNobodyLogsInAsTheSearcher(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestTheMoverLearnsNothingOfOtherTenantsBesideItsPolicy(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Own(t)
+	a, b := newTenant(t, d, place.Copying, 1), newTenant(t, d, place.Active, 1)
+	conn, super := d.Connect(t, "app_mover"), d.Connect(t, "postgres")
+	ask := func(owner tenant) string {
+		give(t, super, owner)
+		tx := beginIn(t, conn, a)
+		defer end(t, tx)
+		mustExec(t, conn, "SELECT set_config('app.mark', '', true)")
+		run(t.Context(), tx, "SELECT count(*) FROM jobs TABLESAMPLE SYSTEM (100) WHERE "+asking+" AND title < ANY (ARRAY[(SELECT set_config('app.mark', 'z', true))])")
+		return run(t.Context(), tx, "SELECT current_setting('app.mark', true)").String()
+	}
+	there, absent, own := ask(b), ask(tenant{}), ask(a)
+	if there != absent || own == absent {
+		t.Errorf("another has it: %q, nobody: %q, the one that moves: %q", there, absent, own)
+	}
+}

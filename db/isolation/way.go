@@ -18,7 +18,9 @@ var waysAround = []check{
 		  (EXISTS (SELECT FROM pg_class c WHERE c.relowner = r.oid),     'owns tables'),
 		  (EXISTS (SELECT FROM pg_roles o WHERE o.oid <> r.oid AND pg_has_role(r.oid, o.oid, 'MEMBER')), 'is a member of another role'),
 		  (has_database_privilege(r.oid, current_database(), 'TEMP'),   'may create temporary tables'),
-		  (has_database_privilege(r.oid, current_database(), 'CREATE'), 'may create schemas')
+		  (has_database_privilege(r.oid, current_database(), 'CREATE'), 'may create schemas'),
+		  -- The gate, and these checks, mean the server's own functions by names without a schema.
+		  ((current_schemas(true))[1] <> 'pg_catalog', 'finds what is in schema ' || (current_schemas(true))[1] || ' before what is the server''s own')
 		) AS f (holds, fault)
 		WHERE r.rolname = current_user AND f.holds`},
 	{"tenant grants", "REVOKE it", `
@@ -74,6 +76,18 @@ var waysAround = []check{
 		WHERE NOT EXISTS (SELECT FROM pg_operator p WHERE p.oprnamespace::regnamespace::text = 'app' AND p.oprname = '===' AND p.oprcode = 'pg_catalog.uuid_eq'::regproc
 		  AND p.oprrest = 'pg_catalog.nlikesel'::regproc AND NOT p.oprcanmerge AND NOT p.oprcanhash AND NOT EXISTS (SELECT FROM pg_amop a WHERE a.amopopr = p.oid))
 		UNION ALL
+		-- A policy that compares by it is printed like one that compares as listed.
+		SELECT 'operator ' || p.oid::regoperator, 'it has the name of the one that the policies compare by'
+		FROM pg_operator p WHERE p.oprnamespace::regnamespace::text = 'app' AND p.oprname = '===' AND (p.oprleft, p.oprright) <> ('uuid'::regtype, 'uuid'::regtype)
+		UNION ALL
+		-- The policies come first because of what it costs, and a query's own conditions come after it where it is no leak.
+		SELECT 'function ' || f.oid::regprocedure, 'it is not as Postgres has it: the policies come first because it is cheap'
+		FROM pg_proc f WHERE f.oid = 'pg_catalog.uuid_eq'::regproc AND NOT (f.procost <= 1 AND f.proleakproof)
+		UNION ALL
+		SELECT 'column app.fence.tenant', 'it is not the tenant as text, by which the gate finds what opens it'
+		WHERE NOT EXISTS (SELECT FROM objects o JOIN pg_attribute a ON a.attrelid = o.oid JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (a.attrelid, a.attnum)
+		  WHERE o.name = 'app.fence' AND a.attname = 'tenant' AND a.attgenerated = 's' AND pg_get_expr(d.adbin, d.adrelid) = '(tenant_id)::text')
+		UNION ALL
 		-- For the transaction only: what is set for a session, the next client of a pooler finds.
 		SELECT 'function app.set_tenant(uuid,text)', 'it does not say what the gate must say'
 		WHERE NOT coalesce((SELECT regexp_replace(f.prosrc, '\s+', ' ', 'g') FROM pg_proc f JOIN pg_namespace n ON n.oid = f.pronamespace
@@ -86,7 +100,7 @@ var waysAround = []check{
 		SELECT 'table app.fence', 'policy ' || coalesce(p.policyname, l.name) || CASE WHEN p.policyname IS NULL THEN ' is missing' ELSE ' is not as listed' END
 		FROM (VALUES ` + fencePolicies + `) AS l (name, command, roles, qual, checked)
 		FULL JOIN (SELECT * FROM pg_policies WHERE schemaname = 'app' AND tablename = 'fence') p ON p.policyname = l.name
-		WHERE (p.cmd, (SELECT array_agg(r ORDER BY r) FROM unnest(p.roles) r)::text, p.qual, coalesce(p.with_check, ''), p.permissive)
+		WHERE (p.cmd, (SELECT array_agg(r ORDER BY r) FROM unnest(p.roles) r)::text, regexp_replace(p.qual, '\s+', ' ', 'g'), coalesce(p.with_check, ''), p.permissive)
 		  IS DISTINCT FROM (l.command, l.roles, l.qual, l.checked, 'PERMISSIVE')`},
 }
 
@@ -115,7 +129,7 @@ func gate() string {
 
 // fencePolicies are all policies of the fence as rows of SQL: what pg_policies says of each.
 const fencePolicies = `('control', 'ALL', '{app_control}', 'true', 'true'), ('token', 'SELECT', '{app_mover,app_search,app_tenant}',
-	'((tenant = current_setting(''app.tenant_id''::text, true))' ||
+	'((tenant = ANY (ARRAY[( SELECT current_setting(''app.tenant_id''::text, true) AS current_setting)]))' ||
 	' AND (sha256(convert_to(current_setting(''app.tenant_token''::text, true), ''UTF8''::name)) = ANY (ARRAY[seal, next_seal]))' ||
 	' AND ((now())::text = current_setting(''app.tenant_at''::text, true))' ||
 	' AND (current_setting(''transaction_isolation''::text) = ''read committed''::text))', '')`

@@ -3,8 +3,10 @@
 -- gate read it with their reader's rights. So the planner merges them into the look of a policy, which was two more nodes and
 -- two more locks as a barrier view over another: what such a look costs is mostly what setting up its plan costs. One digest
 -- is compared with both seals. NOTHING HERE MAY RAISE, and the settings hold only in the transaction that made them, as before.
+-- The tenant is compared by a list of one, for the reason that is said below: else a query's own conditions would tell which
+-- tenants there are, and in which state each is.
 CREATE POLICY token ON app.fence FOR SELECT TO app_tenant, app_mover, app_search USING (
-  tenant = current_setting('app.tenant_id', true)
+  tenant = ANY (ARRAY[(SELECT current_setting('app.tenant_id', true))])
   AND sha256(convert_to(current_setting('app.tenant_token', true), 'UTF8')) = ANY (ARRAY[seal, next_seal])
   AND now()::text = current_setting('app.tenant_at', true)
   AND current_setting('transaction_isolation') = 'read committed');
@@ -32,6 +34,7 @@ DECLARE
   may_read  text := format('%I OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.context)])', key);
   may_touch text := format('%I OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.writable)])', key);
   may_write text := format('%I = (SELECT tenant_id FROM app.writable)', key);
+  may_take  text := format('%I OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.moving)])', key);
   may_move  text := format('%I = (SELECT tenant_id FROM app.moving)', key);
 BEGIN
   EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', target);
@@ -40,7 +43,7 @@ BEGIN
   EXECUTE format('CREATE POLICY tenant_insert ON %s FOR INSERT TO app_tenant WITH CHECK (%s)', target, may_write);
   EXECUTE format('CREATE POLICY tenant_update ON %s FOR UPDATE TO app_tenant USING (%s) WITH CHECK (%s)', target, may_touch, may_write);
   EXECUTE format('CREATE POLICY tenant_delete ON %s FOR DELETE TO app_tenant USING (%s)', target, may_touch);
-  EXECUTE format('CREATE POLICY mover ON %s FOR ALL TO app_mover USING (%s) WITH CHECK (%s)', target, may_move, may_move);
+  EXECUTE format('CREATE POLICY mover ON %s FOR ALL TO app_mover USING (%s) WITH CHECK (%s)', target, may_take, may_move);
   EXECUTE format('REVOKE ALL ON %s FROM PUBLIC', target);
   EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO app_tenant, app_mover', target);
 END
