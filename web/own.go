@@ -26,13 +26,11 @@ func (s *Server) own(r *request, err error) (views.OwnPage, bool) {
 	}
 	known, err := s.others(r)
 	for _, k := range known {
-		found := false
-		if found, err = s.has(r, k.Tenant(), e, id); found {
+		found, lookErr := s.has(r, k.Tenant(), e, id)
+		if found {
 			return views.OwnPage{Shell: r.shell("Another organization", "", ""), Name: k.Name, ID: k.Tenant().ID, Path: local(r.Request().URL)}, true
 		}
-		if err != nil {
-			break
-		}
+		err = errors.Join(err, lookErr)
 	}
 	if err != nil { // it stays not found: the tenant that was asked for has answered
 		s.log.LogAttrs(r.Request().Context(), slog.LevelWarn, "a link was not looked for everywhere", slog.String("request", requestID(r)), slog.Any("error", err))
@@ -54,8 +52,11 @@ func (s *Server) others(r *request) (known []control.Known, err error) {
 	return known[:min(len(known), maxOwn)], err
 }
 
-// has tells whether a tenant has a row, to one of its members. To anybody else it has none.
+// has tells whether a tenant has a row, to one of its members. To anybody else it has none. Each look counts as a request.
 func (s *Server) has(r *request, t db.Tenant, e entity, id uuid.UUID) (bool, error) {
+	if err := s.limits.admit(r.session.ClerkUser, t.ID); err != nil {
+		return false, err
+	}
 	release, err := s.limits.turn(r.Request().Context(), r.session.ClerkUser, t.ID)
 	if err != nil {
 		return false, err
