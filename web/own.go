@@ -33,7 +33,7 @@ func (s *Server) own(r *request, err error) (views.OwnPage, bool) {
 		err = errors.Join(err, lookErr)
 	}
 	if err != nil { // it stays not found: the tenant that was asked for has answered
-		s.log.LogAttrs(r.Request().Context(), slog.LevelWarn, "a link was not looked for everywhere", slog.String("request", requestID(r)), slog.Any("error", err))
+		s.log.LogAttrs(r.Request().Context(), slog.LevelWarn, "a link was not looked for everywhere", slog.String("request_id", requestID(r)), slog.Any("error", err))
 	}
 	return views.OwnPage{}, false
 }
