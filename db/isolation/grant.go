@@ -27,8 +27,7 @@ var grants = []check{
 		  WHEN h.oid IS NOT NULL AND g.grantee = 'app_mover'::regrole THEN g.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
 		  WHEN h.oid IS NOT NULL AND g.grantee = 'app_search'::regrole THEN g.privilege_type = 'SELECT'
 		    AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = o.oid AND 'app_search'::regrole = ANY (p.polroles))
-		  WHEN o.name = 'app.fence' AND g.grantee <> 'app_control'::regrole THEN g.privilege_type = 'SELECT' AND coalesce(g.attname IN ('tenant_id', 'state'), false)
-		  WHEN g.grantee = 'app_tenant'::regrole THEN o.name IN ('app.context', 'app.writable') AND g.privilege_type = 'SELECT'
+		  WHEN g.grantee = 'app_tenant'::regrole THEN o.name IN ('app.readable', 'app.context', 'app.writable') AND g.privilege_type = 'SELECT'
 		  WHEN g.grantee = 'app_mover'::regrole THEN o.name = 'app.moving' AND g.privilege_type = 'SELECT'
 		  WHEN g.grantee = 'app_search'::regrole THEN o.name = 'app.context' AND g.privilege_type = 'SELECT'
 		  WHEN o.kind = 'S' THEN o.schema = 'control'
@@ -55,17 +54,13 @@ var grants = []check{
 		  SELECT r.role, p.privilege FROM (VALUES ('app_tenant'), ('app_mover')) AS r (role), unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p (privilege)
 		  WHERE o.oid IN (SELECT h.oid FROM homes h) AND NOT (r.role = 'app_tenant' AND p.privilege IN ('UPDATE', 'DELETE') AND o.name ~ '\.(` + strings.Join(History, "|") + `)$')
 		  UNION
-		  SELECT v.role, 'SELECT' FROM (VALUES ('app.context', 'app_tenant'), ('app.writable', 'app_tenant'), ('app.moving', 'app_mover'), ('app.context', 'app_search'),
+		  SELECT v.role, 'SELECT' FROM (VALUES ('app.readable', 'app_tenant'), ('app.context', 'app_tenant'), ('app.writable', 'app_tenant'), ('app.moving', 'app_mover'), ('app.context', 'app_search'),
 		    ('app.place_migrations', 'app_control'), ('app.migrations_public', 'app_control')) AS v (name, role) WHERE v.name = o.name
 		  UNION ALL
 		  SELECT 'app_control', p.privilege FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p (privilege) WHERE o.name = 'app.fence'
 		  UNION ALL
 		  SELECT 'app_control', 'SELECT' WHERE o.schema = 'control' AND o.kind IN ('r', 'p')) w ON true
 		WHERE NOT has_table_privilege(w.role, o.oid, w.privilege)
-		UNION ALL
-		SELECT 'column app.fence.' || c.name, r.role || ' may not SELECT'
-		FROM unnest(ARRAY['app_tenant', 'app_mover', 'app_search']) AS r (role), unnest(ARRAY['tenant_id', 'state']) AS c (name)
-		WHERE NOT has_column_privilege(r.role, 'app.fence', c.name, 'SELECT')
 		UNION ALL
 		SELECT 'function app.set_tenant(uuid,text)', r.role || ' may not run it' FROM (VALUES ('app_tenant'), ('app_mover')) AS r (role)
 		WHERE NOT coalesce(has_function_privilege(r.role, to_regprocedure('app.set_tenant(uuid,text)'), 'EXECUTE'), false)

@@ -27,16 +27,16 @@ type mutant struct {
 var mutants = []mutant{
 	{"no FORCE", "ALTER TABLE jobs NO FORCE ROW LEVEL SECURITY", "ALTER TABLE jobs FORCE ROW LEVEL SECURITY", "", ""},
 	{"row-level security off", "ALTER TABLE jobs DISABLE ROW LEVEL SECURITY", "ALTER TABLE jobs ENABLE ROW LEVEL SECURITY", "", ""},
-	{"USING (true)", "ALTER POLICY tenant_select ON jobs USING (true)", "ALTER POLICY tenant_select ON jobs USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.context)]))", "", ""},
+	{"USING (true)", "ALTER POLICY tenant_select ON jobs USING (true)", "ALTER POLICY tenant_select ON jobs USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.readable)]))", "", ""},
 	{"WITH CHECK (true)", "ALTER POLICY tenant_insert ON jobs WITH CHECK (true)", "ALTER POLICY tenant_insert ON jobs WITH CHECK (tenant_id = (SELECT tenant_id FROM app.writable))", "", ""},
 	{"a policy dropped", "DROP POLICY tenant_delete ON jobs", "CREATE POLICY tenant_delete ON jobs FOR " + deleting, "", ""},
 	{"an extra permissive policy", "CREATE POLICY support ON jobs FOR SELECT TO app_tenant USING (triage = 'new')", "DROP POLICY support ON jobs", "", ""},
-	{"one policy for reading and writing", "ALTER POLICY tenant_update ON jobs USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.context)])) WITH CHECK (tenant_id = (SELECT tenant_id FROM app.context))",
+	{"one policy for reading and writing", "ALTER POLICY tenant_update ON jobs USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.readable)])) WITH CHECK (tenant_id = (SELECT tenant_id FROM app.context))",
 		"ALTER POLICY tenant_update ON jobs USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.writable)])) WITH CHECK (tenant_id = (SELECT tenant_id FROM app.writable))", "", ""},
 	{"a policy that trusts the setting", "ALTER POLICY tenant_select ON jobs USING (tenant_id::text = current_setting('app.tenant_id', true))",
-		"ALTER POLICY tenant_select ON jobs USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.context)]))", "", ""},
+		"ALTER POLICY tenant_select ON jobs USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.readable)]))", "", ""},
 	{"a policy that raises", "ALTER POLICY tenant_select ON jobs USING (tenant_id = current_setting('app.tenant_id')::uuid)",
-		"ALTER POLICY tenant_select ON jobs USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.context)]))", "", ""},
+		"ALTER POLICY tenant_select ON jobs USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.readable)]))", "", ""},
 	{"key without tenant_id", "ALTER TABLE jobs ADD CONSTRAINT harm UNIQUE (external_key)", "ALTER TABLE jobs DROP CONSTRAINT harm", "", ""},
 	{"unique index without tenant_id", "CREATE UNIQUE INDEX harm ON users (clerk_id)", "DROP INDEX harm", "public.users", ""},
 	{"single-column foreign key", defences["foreign key probe"].harm, defences["foreign key probe"].undo, "public.proposals", ""},
@@ -56,7 +56,7 @@ var mutants = []mutant{
 	{"table without tenant_id", "CREATE TABLE notes (id uuid PRIMARY KEY, body text); GRANT SELECT ON notes TO app_tenant", "DROP TABLE notes", "public.notes", ""},
 	{"rule that copies elsewhere", "CREATE RULE harm AS ON INSERT TO jobs DO ALSO UPDATE users SET name = name WHERE tenant_id <> new.tenant_id", "DROP RULE harm ON jobs", "", ""},
 	{"sequence granted", "CREATE SEQUENCE numbers; GRANT USAGE ON SEQUENCE numbers TO app_tenant", "DROP SEQUENCE numbers", "public.numbers", ""},
-	{"the fence readable", "GRANT SELECT ON app.fence TO app_tenant; CREATE POLICY harm ON app.fence TO app_tenant USING (true)", "DROP POLICY harm ON app.fence; REVOKE SELECT ON app.fence FROM app_tenant; GRANT SELECT (tenant_id, state) ON app.fence TO app_tenant", "app.fence", ""},
+	{"the fence readable", "GRANT SELECT ON app.fence TO app_tenant; CREATE POLICY harm ON app.fence TO app_tenant USING (true)", "DROP POLICY harm ON app.fence; REVOKE SELECT ON app.fence FROM app_tenant", "app.fence", ""},
 	{"the control plane readable", "GRANT USAGE ON SCHEMA control TO app_tenant; GRANT SELECT ON control.directory TO app_tenant", "REVOKE SELECT ON control.directory FROM app_tenant; REVOKE USAGE ON SCHEMA control FROM app_tenant", "control.directory", ""},
 	{"a gate that asks for no token", leakyView, soundView, "", ""},
 	{"a gate that forgets the time", anyTime.harm, anyTime.undo, "", ""},
@@ -123,7 +123,7 @@ func (m mutant) make(t *testing.T, d *dbtest.Database) (db.Options, func()) {
 	}
 	name := "role_" + strings.ToLower(rand.Text())
 	mustExec(t, super, fmt.Sprintf(`CREATE ROLE %[1]s LOGIN %[2]s; GRANT CONNECT ON DATABASE %[3]s TO %[1]s; GRANT USAGE ON SCHEMA app, public TO %[1]s;
-		GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO %[1]s; GRANT SELECT ON app.context, app.writable TO %[1]s;
+		GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO %[1]s; GRANT SELECT ON app.readable, app.context, app.writable TO %[1]s;
 		GRANT EXECUTE ON FUNCTION app.set_tenant, pg_advisory_xact_lock_shared(bigint) TO %[1]s`, name, m.role, d.Name))
 	o.TenantURL = d.URL(name)
 	return o, func() { mustExec(t, super, "DROP OWNED BY "+name+"; DROP ROLE "+name) }

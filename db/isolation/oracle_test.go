@@ -244,6 +244,8 @@ var fenceProbes = []string{
 	"SELECT count(*) FROM app.fence TABLESAMPLE SYSTEM (100) WHERE state = ANY (ARRAY['suspended']) AND state < ANY (ARRAY[(SELECT set_config('app.mark', 'z', true))])",
 	"SELECT count(*) FROM app.fence WHERE tenant_id = '{other}' AND state = ANY (ARRAY['suspended']) AND state < ANY (ARRAY[(SELECT set_config('app.mark', 'z', true))])",
 	"SELECT count(*) FROM app.fence WHERE tenant_id > ANY (ARRAY['00000000-0000-0000-0000-000000000000'::uuid]) AND state = ANY (ARRAY['suspended']) AND state < ANY (ARRAY[(SELECT set_config('app.mark', 'z', true))])",
+	"SELECT count(*) FROM app.context WHERE ('{\"suspended\": 1}'::jsonb)[state] IS NOT NULL AND state < ANY (ARRAY[(SELECT set_config('app.mark', 'z', true))])",
+	"SELECT count(*) FROM app.readable WHERE tenant_id <> ALL (ARRAY[(SELECT nullif(set_config('app.mark', 'z', true), 'z')::uuid)])",
 	"SELECT count(*) FROM app.context WHERE state = ANY (ARRAY['suspended']) AND state < ANY (ARRAY[(SELECT set_config('app.mark', 'z', true))])",
 }
 

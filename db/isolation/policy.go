@@ -30,7 +30,7 @@ func listed(table, key string) []policy {
 	}
 	const tenant, permissive = "{app_tenant}", "PERMISSIVE"
 	return append(slices.Clone(additional[table]),
-		policy{"tenant_select", "SELECT", tenant, first("context"), "", permissive},
+		policy{"tenant_select", "SELECT", tenant, first("readable"), "", permissive},
 		policy{"tenant_insert", "INSERT", tenant, "", over("writable"), permissive},
 		policy{"tenant_update", "UPDATE", tenant, first("writable"), over("writable"), permissive},
 		policy{"tenant_delete", "DELETE", tenant, first("writable"), "", permissive},

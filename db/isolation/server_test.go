@@ -115,7 +115,7 @@ func TestASettingThatAnotherClientLeftIsFound(t *testing.T) {
 	if err != nil || !found(got, "pooler isolation", "connection of app_tenant", "was there before anybody had set one") {
 		t.Errorf("%v\n%s", err, got.Findings)
 	}
-	mustExec(t, super, "CREATE OR REPLACE VIEW app.context WITH (security_invoker = false) AS SELECT tenant_id, state FROM app.fence")
+	mustExec(t, super, "CREATE OR REPLACE VIEW app.readable WITH (security_barrier = true) AS SELECT tenant_id FROM app.fence")
 	mustExec(t, super, "CREATE OR REPLACE FUNCTION app.set_tenant(tenant uuid, token text) RETURNS text LANGUAGE sql AS 'SELECT token'")
 	fresh := d.Tuned(t, func(*pgxpool.Config) {})
 	got, err = isolation.Doctor(t.Context(), fresh, isolation.Options{})

@@ -53,6 +53,11 @@ func (r reply) nothing() bool {
 // refused tells whether a policy or a missing grant refused the statement.
 func (r reply) refused() bool { return r.code == "42501" }
 
+// unwritable tells whether nobody could have written through the view that was named: it has no row to write.
+func (r reply) unwritable() bool { return r.code == "55000" && readOnlyView.MatchString(r.text) }
+
+var readOnlyView = regexp.MustCompile(`^cannot (insert into|update|delete from) view "[a-z_]+"`)
+
 // session is a connection of the tenant role with its transaction. Statements are sent as text: everything in them is ours,
 // and a pooler in transaction mode understands it.
 type session struct {

@@ -6,7 +6,7 @@ DECLARE
 BEGIN
   FOR p IN
     SELECT l.policyname, l.schemaname, l.tablename, CASE l.tablename WHEN 'tenants' THEN 'id' ELSE 'tenant_id' END AS key,
-           CASE l.policyname WHEN 'tenant_select' THEN 'context' WHEN 'mover' THEN 'moving' ELSE 'writable' END AS over
+           CASE l.policyname WHEN 'tenant_select' THEN 'readable' WHEN 'mover' THEN 'moving' ELSE 'writable' END AS over
     FROM pg_policies l
     WHERE l.schemaname = current_schema() AND l.policyname IN ('tenant_select', 'tenant_update', 'tenant_delete', 'mover')
   LOOP
