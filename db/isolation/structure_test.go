@@ -51,8 +51,8 @@ func TestTheFenceAndTheCodeHaveTheSameStates(t *testing.T) {
 	conn := d.Connect(t, "app_tenant")
 	for state, may := range place.States {
 		tx := beginIn(t, conn, newTenant(t, d, state, 1))
-		opened := func(view string) bool { return len(scan[string](t, tx, "SELECT state FROM app."+view)) == 1 }
-		if got := (place.Access{Read: opened("context"), Write: opened("writable")}); got != may {
+		opened := func(view string) bool { return len(scan[string](t, tx, "SELECT tenant_id::text FROM app."+view)) == 1 }
+		if got := (place.Access{Read: opened("readable"), Write: opened("writable")}); got != may || opened("context") != may.Read {
 			t.Errorf("%s: the gate allows %+v, the code %+v", state, got, may)
 		}
 		end(t, tx)

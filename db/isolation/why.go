@@ -139,12 +139,12 @@ func (i *inquiry) inside(ctx context.Context) error {
 
 // gate looks whether the context opens.
 func (i *inquiry) gate(ctx context.Context, tx pgx.Tx) error {
-	err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM app.context), EXISTS (SELECT FROM app.writable)").Scan(&i.open.Read, &i.open.Write)
+	err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM app.readable), EXISTS (SELECT FROM app.writable)").Scan(&i.open.Read, &i.open.Write)
 	switch {
 	case err != nil:
 		return err
 	case !i.open.Read:
-		i.say("gate", Refuses, "app.context shows nothing: every policy sees nothing.")
+		i.say("gate", Refuses, "app.readable shows nothing: every policy sees nothing.")
 	case i.writes() && !i.open.Write:
 		i.say("gate", Refuses, "app.writable shows nothing: every policy for writing refuses.")
 	default:

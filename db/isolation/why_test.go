@@ -110,7 +110,7 @@ func obstacles(a, b asked) []obstacle {
 		{"a policy that hides", "ALTER POLICY tenant_select ON jobs USING (false)", "ALTER POLICY tenant_select ON jobs USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.readable)]))",
 			a.question(db.Owner, "select", "jobs", own), "row", "a policy hides it"},
 		{"a gate that opens nothing", "CREATE OR REPLACE FUNCTION app.set_tenant(tenant uuid, token text) RETURNS text LANGUAGE sql AS 'SELECT token'", soundGate,
-			a.question(db.Owner, "select", "jobs", own), "gate", "app.context shows nothing"},
+			a.question(db.Owner, "select", "jobs", own), "gate", "app.readable shows nothing"},
 	}
 }
 

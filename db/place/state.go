@@ -17,8 +17,8 @@ const (
 // Access is what a state allows the tenant's own members.
 type Access struct{ Read, Write bool }
 
-// States is the one table of who may read and write in which state. The gate's views app.context and app.writable say
-// the same in SQL; a test compares them.
+// States is the one table of who may read and write in which state. The gate's views app.readable and app.writable
+// say the same in SQL; a test compares them.
 var States = map[State]Access{
 	Active:    {Read: true, Write: true},
 	Copying:   {Read: true, Write: true},

@@ -35,7 +35,7 @@ func TestTheGateAllowsWhatTheTableOfStatesSays(t *testing.T) {
 			var got place.Access
 			var rows, changed int
 			err = tx.QueryRow(t.Context(), `
-				SELECT EXISTS (SELECT FROM app.context), EXISTS (SELECT FROM app.writable), (SELECT count(*) FROM users)`).Scan(&got.Read, &got.Write, &rows)
+				SELECT EXISTS (SELECT FROM app.readable), EXISTS (SELECT FROM app.writable), (SELECT count(*) FROM users)`).Scan(&got.Read, &got.Write, &rows)
 			if err != nil {
 				t.Fatal(err)
 			}
