@@ -69,10 +69,14 @@ func pool(b *testing.B, url string) *pgxpool.Pool {
 		b.Fatal(err)
 	}
 	c.MaxConns = 16
-	c.ConnConfig.RuntimeParams["jit"] = "off"
-	c.ConnConfig.RuntimeParams["max_parallel_workers_per_gather"] = "0"
 	c.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
-	c.AfterConnect = func(_ context.Context, conn *pgx.Conn) error { sealed.RegisterUUID(conn.TypeMap()); return nil }
+	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		sealed.RegisterUUID(conn.TypeMap())
+		_, err := conn.Exec(ctx, `
+			SELECT set_config(split_part(s, '=', 1), split_part(s, '=', 2), false)
+			FROM pg_db_role_setting r, unnest(r.setconfig) s WHERE r.setrole = 'app_tenant'::regrole`)
+		return err
+	}
 	p, err := pgxpool.NewWithConfig(b.Context(), c)
 	if err != nil {
 		b.Fatal(err)

@@ -75,6 +75,8 @@ var flaws = []broken{
 		"role app_tenant", "its statement_timeout is 0"},
 	{"role settings", "JIT", "ALTER ROLE app_tenant IN DATABASE %I SET jit = on", "ALTER ROLE app_tenant IN DATABASE %I RESET jit",
 		"role app_tenant", "its jit is on"},
+	{"role settings", "plans for a disk that turns", "ALTER ROLE app_tenant IN DATABASE %I SET random_page_cost = 4", "ALTER ROLE app_tenant IN DATABASE %I RESET random_page_cost",
+		"role app_tenant", "its random_page_cost is 4"},
 	{"role settings", "another search_path", "ALTER ROLE app_tenant IN DATABASE %I SET search_path = app", "ALTER ROLE app_tenant IN DATABASE %I RESET search_path",
 		"role app_tenant", "its search_path is app"},
 	{"role settings", "another isolation level, which the gate refuses", "ALTER ROLE app_tenant IN DATABASE %I SET default_transaction_isolation = 'serializable'", "ALTER ROLE app_tenant IN DATABASE %I RESET default_transaction_isolation",

@@ -59,6 +59,7 @@ type setting struct{ role, name, pattern string }
 var settings = []setting{
 	{"app_tenant", "jit", "^(off|0|false|no)$"},
 	{"app_tenant", "max_parallel_workers_per_gather", "^0$"},
+	{"app_tenant", "random_page_cost", `^1(\.[0-9]+)?$`},
 	{"app_tenant", "statement_timeout", limited},
 	{"app_tenant", "lock_timeout", limited},
 	{"app_tenant", "idle_in_transaction_session_timeout", limited},
