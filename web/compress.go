@@ -25,8 +25,7 @@ var compressors = sync.Pool{New: func() any {
 // compressed page tells who listens on the way whether it has a text that the address repeats, and only another site can
 // choose that address.
 func compressible(r *http.Request, size int) bool {
-	from := r.Header.Get("Sec-Fetch-Site")
-	return size >= minCompressed && (from == "" || from == "same-origin" || from == "none") && acceptsGzip(r.Header)
+	return size >= minCompressed && !otherSite(r) && acceptsGzip(r.Header)
 }
 
 // acceptsGzip tells whether a client takes gzip.

@@ -20,6 +20,15 @@ import (
 // of the session's id, which no page shows and no switch changes: a form of another tab is still the person's own.
 type tokens struct{ keys [][]byte } // newest first
 
+// otherSite tells whether the browser says that r was brought about by another site. A browser that says nothing is old.
+func otherSite(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+		return false
+	}
+	return true
+}
+
 // tokenSize is half a token, in bytes: the HMAC, cut, and as much randomness over it.
 const tokenSize = 16
 

@@ -253,6 +253,25 @@ func TestWhoeverSignsInAgainIsBackInTheOrganizationOfWhatTheyWrote(t *testing.T)
 	}
 }
 
+// A link of another site must not choose where somebody works who is signed in.
+func TestALinkOfAnotherSiteChoosesNoOrganization(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := signIn(t, s, ana, "Acme")
+	acme := b.Get("/jobs").Find("body").AttrOr("data-tenant", "")
+	switchTo(t, b, "Beta")
+	for _, wish := range []string{"", "&organization=" + acme, "&organization=x"} {
+		before := b.Cookie("session")
+		p := b.Arrive("/sign-in?again=yes&return_to=%2Fjobs" + wish)
+		if got := p.Find(".switcher summary").Text(); p.URL.Path != "/jobs" || !strings.Contains(got, "Beta") || b.Cookie("session") == before {
+			t.Errorf("%q leads to %s in %q", wish, p.URL, got)
+		}
+	}
+	if p := b.Get("/sign-in?again=yes&return_to=%2Fjobs&organization=" + acme); !strings.Contains(p.Find(".switcher summary").Text(), "Acme") {
+		t.Errorf("a link of ours leads to %s in %q", p.URL, p.Find(".switcher summary").Text())
+	}
+}
+
 // A page that takes its news away must not write the session's cookie: it may be of before the switch of another tab.
 func TestAPageWithNewsLeavesTheSessionAlone(t *testing.T) {
 	t.Parallel()

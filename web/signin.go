@@ -45,8 +45,7 @@ func (h *handlers) signIn(c echo.Context) error {
 	if !ok {
 		back = "/"
 	}
-	tenant, _ := uuid.Parse(c.QueryParam("organization")) // what is none is no wish
-	state, err := h.cookies.begin(c.Response(), c.Request(), back, tenant)
+	state, err := h.cookies.begin(c.Response(), c.Request(), back, h.wish(c))
 	if err != nil {
 		return err
 	}
@@ -55,6 +54,18 @@ func (h *handlers) signIn(c echo.Context) error {
 		return c.Redirect(http.StatusSeeOther, h.callbackURL(state))
 	}
 	return c.Redirect(http.StatusSeeOther, h.clerk.SignInURL(h.callbackURL(state)))
+}
+
+// wish is the organization that somebody wants to be in after a sign-in: the one that the address names, or else the one they
+// were in; uuid.Nil for no wish. Whether they may is asked later. An address of another site names none: it would choose where
+// somebody works who is signed in at Clerk, and so is asked for nothing.
+func (h *handlers) wish(c echo.Context) uuid.UUID {
+	tenant, err := uuid.Parse(c.QueryParam("organization"))
+	if err == nil && !otherSite(c.Request()) {
+		return tenant
+	}
+	ck, _ := h.cookies.read(c.Request()) // zero without one
+	return ck.tenant
 }
 
 func (h *handlers) callbackURL(state string) string {

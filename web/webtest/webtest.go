@@ -242,6 +242,18 @@ func (b *Browser) Post(path string, fields url.Values) *Page {
 	return b.send(path, fields)
 }
 
+// Arrive opens a page as a link of another site does.
+func (b *Browser) Arrive(path string) *Page {
+	b.t.Helper()
+	r, err := http.NewRequest(http.MethodGet, b.address(path), nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	r.Header.Set("Sec-Fetch-Dest", "document")
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	return b.do(r)
+}
+
 // send posts exactly fields.
 func (b *Browser) send(path string, fields url.Values) *Page {
 	b.t.Helper()
