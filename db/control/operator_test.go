@@ -72,6 +72,11 @@ func TestTheOperatorSeesHowEachTenantStands(t *testing.T) {
 	if list[1].State != place.Suspended {
 		t.Errorf("beta is %s: the list does not ask the fence", list[1].State)
 	}
+	var states []control.StateCount
+	err := do(t, d, func(ctx context.Context, tx *db.ControlTx) error { return control.CountStates(ctx, tx, &states) })
+	if want := []control.StateCount{{place.Active, 2}, {place.Suspended, 1}}; err != nil || !slices.Equal(states, want) {
+		t.Errorf("counted %v, %v", states, err)
+	}
 	for name, c := range map[string]struct {
 		filter control.TenantFilter
 		want   []string

@@ -16,10 +16,12 @@ type StateCount struct {
 	Count int64       `db:"count"`
 }
 
-// CountStates counts the organizations by state, for the operator. A state that none is in is left out.
+// CountStates counts the organizations by state, as Tenants tells it, for the operator. A state that none is in is left out.
 func CountStates(ctx context.Context, t *sealed.ControlTx, into *[]StateCount) error {
 	return sealed.ControlList(ctx, t, "control.states", `
-		SELECT state, count(*) AS count FROM control.registry GROUP BY state ORDER BY count(*) DESC, state`, into)
+		SELECT coalesce(f.state, r.state) AS state, count(*) AS count
+		FROM control.registry r LEFT JOIN app.fence f ON f.tenant_id = r.tenant_id AND r.place = 'main'
+		GROUP BY 1 ORDER BY count(*) DESC, 1`, into)
 }
 
 // Alerted is an organization with an alert that none of its administrators has seen.
