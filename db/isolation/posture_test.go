@@ -127,6 +127,7 @@ var breaks = []broken{
 		"ALTER POLICY tenant_select ON jobs USING (tenant_id OPERATOR(app.===) ANY (ARRAY[(SELECT tenant_id FROM app.readable)])); DROP OPERATOR app.=== (anyelement, anyelement); DROP FUNCTION app.yes",
 		"operator app.===(anyelement,anyelement)", "has the name of the one"},
 	{"gate", "what the policies compare by is dear", "ALTER FUNCTION pg_catalog.uuid_eq COST 9", "ALTER FUNCTION pg_catalog.uuid_eq COST 1", "function uuid_eq(uuid,uuid)", "not as Postgres has it"},
+	{"gate", "something is cheaper than what the policies compare by", "ALTER FUNCTION pg_catalog.texteq COST 0.1", "ALTER FUNCTION pg_catalog.texteq COST 1", "function texteq(text,text)", "comes before them"},
 	{"gate", "the tenant as text may be anything", "UPDATE pg_attribute SET attgenerated = '' WHERE attrelid = 'app.fence'::regclass AND attname = 'tenant'", "UPDATE pg_attribute SET attgenerated = 's' WHERE attrelid = 'app.fence'::regclass AND attname = 'tenant'",
 		"column app.fence.tenant", "not the tenant as text"},
 	{"gate", "a tenant may have two rows in the fence", "ALTER TABLE app.fence DROP CONSTRAINT fence_pkey", "ALTER TABLE app.fence ADD PRIMARY KEY (tenant_id)",

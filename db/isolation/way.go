@@ -82,6 +82,9 @@ var waysAround = []check{
 		SELECT 'function ' || f.oid::regprocedure, 'it is not as Postgres has it: the policies come first because it is cheap'
 		FROM pg_proc f WHERE f.oid = 'pg_catalog.uuid_eq'::regproc AND NOT (f.procost <= 1 AND f.proleakproof)
 		UNION ALL
+		SELECT 'function ' || f.oid::regprocedure, 'it is not as Postgres has it: a query that calls it is cheaper than the policies, and comes before them'
+		FROM pg_proc f WHERE f.oid <> 'pg_catalog.uuid_eq'::regproc AND f.proleakproof AND f.procost < 1
+		UNION ALL
 		SELECT 'column app.fence.tenant', 'it is not the tenant as text, by which the gate finds what opens it'
 		WHERE NOT EXISTS (SELECT FROM objects o JOIN pg_attribute a ON a.attrelid = o.oid JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (a.attrelid, a.attnum)
 		  WHERE o.name = 'app.fence' AND a.attname = 'tenant' AND a.attgenerated = 's' AND pg_get_expr(d.adbin, d.adrelid) = '(tenant_id)::text')
