@@ -176,7 +176,7 @@ func (f *field) whoAsks(ctx context.Context, who, asked *pgx.QueuedQuery) error 
 	b := &pgx.Batch{}
 	b.Queue(who.SQL, who.Arguments...).Query(func(r pgx.Rows) error {
 		_, err := pgx.CollectExactlyOneRow(r, func(r pgx.CollectableRow) (m db.Member, err error) {
-			return m, r.Scan(&m.ID, &m.Name, &m.Email, &m.Role)
+			return m, r.Scan(&m.ID, &m.Name, &m.Email, (*string)(&m.Role))
 		})
 		return err
 	})

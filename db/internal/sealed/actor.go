@@ -98,7 +98,7 @@ func (ad *admission) queueMember(b *pgx.Batch) {
 			return nil
 		}
 		m := &ad.member
-		if err := rows.Scan(&m.ID, &m.Name, &m.Email, &m.Role); err != nil {
+		if err := rows.Scan(&m.ID, &m.Name, &m.Email, (*string)(&m.Role)); err != nil {
 			return err
 		}
 		ad.err = ad.judge()
