@@ -31,6 +31,19 @@ func process(t *testing.T, d *dbtest.Database, keys ...[]byte) *dbtest.Database 
 	return &dbtest.Database{DB: opened, Name: d.Name, Key: keys[0]}
 }
 
+// A key that was never made must not seal: everybody knows 32 zeros.
+func TestOpeningNeedsSealKeys(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	for name, keys := range map[string][]db.SealKey{"none": nil, "one that was never made": {{}}} {
+		opened, err := db.Open(t.Context(), db.Options{TenantURL: d.URL("app_tenant"), ControlURL: d.URL("app_control"), Keys: keys})
+		if err == nil {
+			opened.Close()
+			t.Errorf("opened with %s", name)
+		}
+	}
+}
+
 // opens checks that a process can read and write in every one of the tenants, or in none.
 func opens(t *testing.T, name string, p *dbtest.Database, want bool, tenants ...*dbtest.Tenant) {
 	t.Helper()

@@ -45,7 +45,7 @@ type DB struct {
 
 // Open makes the pools. It connects lazily: the first statement finds out whether the server is there.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	if len(o.Keys) == 0 {
+	if len(o.Keys) == 0 || slices.ContainsFunc(o.Keys, func(k SealKey) bool { return k.sealers == nil }) {
 		return nil, errors.New("sealed: no seal key")
 	}
 	d := &DB{drivers: o.Drivers, keys: o.Keys, tally: o.Tally, registry: o.Registry, tenant: map[string]*pgxpool.Pool{}, fence: map[string]*pgxpool.Pool{}}
