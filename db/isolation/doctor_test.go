@@ -82,6 +82,13 @@ var flaws = []broken{
 	{"role settings", "another isolation level, which the gate refuses", "ALTER ROLE app_tenant IN DATABASE %I SET default_transaction_isolation = 'serializable'", "ALTER ROLE app_tenant IN DATABASE %I RESET default_transaction_isolation",
 		"role app_tenant", "its default_transaction_isolation is serializable"},
 
+	{"triggers", "foreign keys that are not asked", "ALTER TABLE job_notes DISABLE TRIGGER ALL", "ALTER TABLE job_notes ENABLE TRIGGER ALL",
+		"foreign key job_notes_tenant_id_job_id_fkey of public.job_notes", "switched off"},
+	{"extensions", "an extension that connects to anywhere", "CREATE EXTENSION dblink", "DROP EXTENSION dblink",
+		"extension dblink", "not known"},
+	{"extensions", "an extension with a view for everybody", "CREATE EXTENSION pg_stat_statements; DO $$ DECLARE f regprocedure; BEGIN FOR f IN SELECT oid FROM pg_proc WHERE proname ~ '^pg_stat_statements' LOOP EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f); END LOOP; END $$", "DROP EXTENSION pg_stat_statements",
+		"extension pg_stat_statements", "not known"},
+
 	{"tenant column", "a table whose tenant may be null", "CREATE TABLE bad (tenant_id uuid, id uuid)", "DROP TABLE bad",
 		"table public.bad", "no tenant"},
 	{"tenant column", "a table without a tenant", "CREATE TABLE bad (id uuid)", "DROP TABLE bad",

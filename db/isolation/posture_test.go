@@ -38,6 +38,8 @@ var soundView = gateView("readable", readable, thisTime)
 
 const soundGate = "CREATE OR REPLACE FUNCTION app.set_tenant(tenant uuid, token text) RETURNS text LANGUAGE sql AS $$ SELECT set_config('app.tenant_id', coalesce(tenant::text, ''), true) || set_config('app.tenant_token', coalesce(token, ''), true) || set_config('app.tenant_at', now()::text, true) || pg_advisory_xact_lock_shared(hashtextextended(coalesce(tenant::text, ''), 0))::text $$"
 
+const soundSearch = `CREATE OR REPLACE FUNCTION search_jobs(query text) RETURNS SETOF uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp BEGIN ATOMIC SELECT j.id FROM public.jobs j WHERE j.tenant_id = (SELECT c.tenant_id FROM app.context c) AND j.search @@ websearch_to_tsquery('english', query); END`
+
 var breaks = []broken{
 	{"row-level security", "FORCE is lifted", "ALTER TABLE jobs NO FORCE ROW LEVEL SECURITY", "ALTER TABLE jobs FORCE ROW LEVEL SECURITY",
 		"table public.jobs", "FORCE is off"},
@@ -155,7 +157,9 @@ var breaks = []broken{
 	{"functions", "the search function without its search_path", "ALTER FUNCTION search_jobs RESET ALL", "ALTER FUNCTION search_jobs SET search_path = pg_catalog, pg_temp",
 		"function search_jobs(text)", "runs with the rights of app_search"},
 	{"functions", "the search function without its tenant", "DO $$ BEGIN GRANT CREATE ON SCHEMA public TO app_search; SET LOCAL ROLE app_search; CREATE OR REPLACE FUNCTION search_jobs(query text) RETURNS SETOF uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp BEGIN ATOMIC SELECT j.id FROM public.jobs j WHERE j.search @@ websearch_to_tsquery('english', query); END; END $$; REVOKE CREATE ON SCHEMA public FROM app_search",
-		"CREATE OR REPLACE FUNCTION search_jobs(query text) RETURNS SETOF uuid LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp BEGIN ATOMIC SELECT j.id FROM public.jobs j WHERE j.tenant_id = (SELECT c.tenant_id FROM app.context c) AND j.search @@ websearch_to_tsquery('english', query); END",
+		soundSearch,
+		"function search_jobs(text)", "runs with the rights of app_search"},
+	{"functions", "the search function with more than what it searched", "GRANT CREATE ON SCHEMA public TO app_search; " + strings.Replace(soundSearch, "; END", " UNION ALL SELECT i.id FROM public.jobs i; END", 1) + "; REVOKE CREATE ON SCHEMA public FROM app_search", soundSearch,
 		"function search_jobs(text)", "runs with the rights of app_search"},
 	{"functions", "another function of the search function's name", "CREATE FUNCTION search_jobs(query text, n int) RETURNS SETOF uuid LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS 'SELECT id FROM public.jobs'; ALTER FUNCTION search_jobs(text, int) OWNER TO app_search; GRANT EXECUTE ON FUNCTION search_jobs(text, int) TO PUBLIC", "DROP FUNCTION search_jobs(text, int)",
 		"function search_jobs(text,integer)", "runs with the rights of app_search"},
@@ -163,6 +167,20 @@ var breaks = []broken{
 		"function seen(text)", "leakproof"},
 	{"rules", "a rule", "CREATE RULE copy AS ON INSERT TO jobs DO ALSO INSERT INTO analytics (tenant_id, id, event, entity) VALUES (new.tenant_id, gen_random_uuid(), new.title, 'job')", "DROP RULE copy ON jobs",
 		"table public.jobs", "rule copy"},
+	{"system grants", "the samples of every column", "GRANT SELECT ON pg_statistic TO app_tenant", "REVOKE SELECT ON pg_statistic FROM app_tenant",
+		"relation pg_statistic", "the tenant role may SELECT"},
+	{"system grants", "a column of the passwords", "GRANT SELECT (rolname, rolpassword) ON pg_authid TO PUBLIC", "REVOKE SELECT (rolname, rolpassword) ON pg_authid FROM PUBLIC",
+		"relation pg_authid.rolpassword", "everybody may SELECT"},
+	{"system grants", "the server's files", "GRANT EXECUTE ON FUNCTION pg_read_file(text) TO app_tenant", "REVOKE EXECUTE ON FUNCTION pg_read_file(text) FROM app_tenant",
+		"function pg_read_file(text)", "the tenant role may run it"},
+	{"system grants", "the server's files, for everybody", "GRANT EXECUTE ON FUNCTION pg_ls_dir(text) TO PUBLIC", "REVOKE EXECUTE ON FUNCTION pg_ls_dir(text) FROM PUBLIC",
+		"function pg_ls_dir(text)", "everybody may run it"},
+	{"system grants", "a setting that is for superusers", "GRANT SET ON PARAMETER session_replication_role TO app_tenant", "REVOKE SET ON PARAMETER session_replication_role FROM app_tenant",
+		"setting session_replication_role", "the tenant role may SET it"},
+	{"system grants", "another server", "CREATE FOREIGN DATA WRAPPER far; CREATE SERVER away FOREIGN DATA WRAPPER far; GRANT USAGE ON FOREIGN SERVER away TO app_tenant", "DROP FOREIGN DATA WRAPPER far CASCADE",
+		"foreign server away", "the tenant role may use it"},
+	{"system grants", "any other server", "CREATE FOREIGN DATA WRAPPER far; GRANT USAGE ON FOREIGN DATA WRAPPER far TO PUBLIC", "DROP FOREIGN DATA WRAPPER far",
+		"foreign-data wrapper far", "the tenant role may use it"},
 	{"tenant role", "a table that belongs to the tenant role", "ALTER TABLE jobs OWNER TO app_tenant", "ALTER TABLE jobs OWNER TO app_owner",
 		"role app_tenant", "owns tables"},
 }

@@ -48,6 +48,21 @@ var structure = []check{
 	{"constraint validity", "ALTER TABLE … VALIDATE CONSTRAINT it, with FORCE lifted from both tables in that transaction", `
 		SELECT 'constraint ' || c.conname || ' of ' || o.name, 'it is not valid: the rows before it were never checked'
 		FROM pg_constraint c JOIN objects o ON o.oid = c.conrelid WHERE NOT c.convalidated`},
+	{"triggers", "ALTER TABLE … ENABLE TRIGGER ALL", `
+		-- A foreign key is kept by triggers of the server's, and by what they find: what was written meanwhile stays.
+		SELECT DISTINCT CASE WHEN k.oid IS NULL THEN 'trigger ' || t.tgname ELSE 'foreign key ' || k.conname END || ' of ' || coalesce(r.name, o.name),
+		  'it is switched off on ' || o.name
+		FROM pg_trigger t JOIN objects o ON o.oid = t.tgrelid
+		LEFT JOIN pg_constraint k ON k.oid = t.tgconstraint LEFT JOIN objects r ON r.oid = k.conrelid WHERE t.tgenabled NOT IN ('O', 'A')`},
+	{"extensions", "DROP EXTENSION it, or REVOKE what is in it from PUBLIC and app_tenant", `
+		SELECT 'extension ' || e.extname, 'the tenant role may use it, and what it tells is not known'
+		FROM pg_extension e
+		WHERE e.extname NOT IN ('plpgsql', 'btree_gin') AND EXISTS (
+		  SELECT FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e' AND (
+		    d.classid = 'pg_proc'::regclass AND has_function_privilege('app_tenant', d.objid, 'EXECUTE')
+		    OR d.classid = 'pg_class'::regclass AND (SELECT CASE WHEN c.relkind = 'S' THEN has_sequence_privilege('app_tenant', c.oid, 'USAGE, SELECT, UPDATE')
+		      WHEN c.relkind IN ('r', 'p', 'v', 'm', 'f') THEN has_table_privilege('app_tenant', c.oid, 'SELECT, INSERT, UPDATE, DELETE') OR has_any_column_privilege('app_tenant', c.oid, 'SELECT, INSERT, UPDATE') END
+		      FROM pg_class c WHERE c.oid = d.objid)))`},
 	{"sequences", "drop it, and use uuids", `
 		SELECT 'sequence ' || o.name, 'numbers that tenants share tell what others do' FROM objects o WHERE o.kind = 'S' AND o.schema <> 'control'`},
 	{"relations", "drop it", `

@@ -20,6 +20,7 @@ var waysAround = []check{
 		  (has_database_privilege(r.oid, current_database(), 'TEMP'),   'may create temporary tables'),
 		  (has_database_privilege(r.oid, current_database(), 'CREATE'), 'may create schemas'),
 		  -- The gate, and these checks, mean the server's own functions by names without a schema.
+		  (current_setting('session_replication_role') <> 'origin',     'writes as a replica does: no foreign key and no trigger is asked'),
 		  ((current_schemas(true))[1] <> 'pg_catalog', 'finds what is in schema ' || (current_schemas(true))[1] || ' before what is the server''s own')
 		) AS f (holds, fault)
 		WHERE r.rolname = current_user AND f.holds`},
@@ -45,6 +46,32 @@ var waysAround = []check{
 		UNION ALL
 		SELECT 'sequence ' || o.name, 'the tenant role may use it: it counts what other tenants do'
 		FROM objects o WHERE CASE WHEN o.kind = 'S' THEN has_sequence_privilege(o.oid, 'USAGE, SELECT, UPDATE') END`},
+	{"system grants", "REVOKE it", `
+		-- What the server keeps for itself tells of every row: pg_statistic has samples of them. Its makers' own grants are in
+		-- pg_init_privs; what has none there may be run by everybody, and read by nobody.
+		SELECT 'relation ' || c.oid::regclass || coalesce('.' || g.attname, ''), CASE WHEN g.grantee = 0 THEN 'everybody' ELSE 'the tenant role' END || ' may ' || g.privilege_type || ', which the server does not give'
+		FROM pg_class c CROSS JOIN LATERAL (
+		  SELECT x.*, 0 AS attnum, NULL::name AS attname FROM aclexplode(c.relacl) x
+		  UNION ALL
+		  SELECT x.*, a.attnum, a.attname FROM pg_attribute a, aclexplode(a.attacl) x WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL) g
+		WHERE c.relnamespace::regnamespace::text ~ '^pg_' AND (g.grantee = 0 OR g.grantee::regrole = current_user::regrole)
+		  AND NOT EXISTS (SELECT FROM pg_init_privs i, aclexplode(i.initprivs) y WHERE i.classoid = 'pg_class'::regclass AND i.objoid = c.oid
+		    AND i.objsubid IN (0, g.attnum) AND (y.grantee, y.privilege_type) = (g.grantee, g.privilege_type))
+		UNION ALL
+		SELECT 'function ' || p.oid::regprocedure, CASE WHEN x.grantee = 0 THEN 'everybody' ELSE 'the tenant role' END || ' may run it, which the server does not give'
+		FROM pg_proc p, aclexplode(p.proacl) x
+		WHERE p.pronamespace::regnamespace::text ~ '^pg_' AND p.oid <> 'pg_advisory_xact_lock_shared(bigint)'::regprocedure
+		  AND CASE WHEN x.grantee = 0
+		    THEN EXISTS (SELECT FROM pg_init_privs i WHERE i.classoid = 'pg_proc'::regclass AND i.objoid = p.oid
+		      AND NOT EXISTS (SELECT FROM aclexplode(i.initprivs) y WHERE y.grantee = 0))
+		    ELSE x.grantee::regrole = current_user::regrole END
+		UNION ALL
+		SELECT 'setting ' || s.parname, CASE WHEN x.grantee = 0 THEN 'everybody' ELSE 'the tenant role' END || ' may ' || x.privilege_type || ' it'
+		FROM pg_parameter_acl s, aclexplode(s.paracl) x WHERE x.grantee = 0 OR x.grantee::regrole = current_user::regrole
+		UNION ALL
+		SELECT 'foreign server ' || s.srvname, 'the tenant role may use it' FROM pg_foreign_server s WHERE has_server_privilege(s.oid, 'USAGE')
+		UNION ALL
+		SELECT 'foreign-data wrapper ' || w.fdwname, 'the tenant role may use it' FROM pg_foreign_data_wrapper w WHERE has_foreign_data_wrapper_privilege(w.oid, 'USAGE')`},
 	{"views", "ALTER VIEW … SET (security_invoker = true), or REVOKE it", `
 		SELECT 'view ' || o.name, 'it reads with the rights of ' || o.owner || ', not with those of the tenant role'
 		FROM objects o
@@ -57,7 +84,9 @@ var waysAround = []check{
 		WHERE f.prosecdef
 		  AND (has_function_privilege(f.oid, 'EXECUTE') OR EXISTS (SELECT FROM pg_trigger t WHERE t.tgfoid = f.oid))
 		  AND NOT coalesce(f.proname = 'search_jobs' AND f.proowner::regrole::text = 'app_search' AND f.proconfig = ARRAY['search_path=pg_catalog, pg_temp']
-		    AND pg_get_functiondef(f.oid) ~ 'WHERE \(\(j\.tenant_id = \( SELECT c\.tenant_id\s+FROM app\.context c\)\) AND \(j\.search @@ ', false)
+		    AND regexp_replace(pg_get_function_sqlbody(f.oid), '\s+', ' ', 'g') ~ ('^BEGIN ATOMIC SELECT (j\.)?id FROM (' || f.pronamespace::regnamespace || '\.)?jobs j'
+		      || ' WHERE \(\((j\.)?tenant_id = \( SELECT (c\.)?tenant_id FROM app\.context c\)\)'
+		      || ' AND \((j\.)?search @@ websearch_to_tsquery\(''english''::regconfig, (search_jobs\.)?query\)\)\); END$'), false)
 		UNION ALL
 		SELECT 'function ' || f.oid::regprocedure, 'it is marked leakproof: it is shown rows before the policies are asked'
 		FROM pg_proc f WHERE f.proleakproof AND f.pronamespace <> 'pg_catalog'::regnamespace`},
