@@ -48,8 +48,9 @@ lint: ## formatting, vet, and the rules of the house
 	$(LINT) run ./...
 
 .PHONY: golden
-golden: ## accept what the views draw now as right
+golden: ## accept what the views draw, and what the migrations make, as right
 	go test ./views -update
+	go test ./db/isolation -run Definitions -update
 
 .PHONY: bench
 bench: ## the page against the same page without tenancy, interleaved in one run

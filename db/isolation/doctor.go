@@ -45,6 +45,7 @@ type examination struct {
 	registry map[uuid.UUID]entry
 	offsets  map[string]time.Duration // by how much the clock of a place is ahead of ours
 	migrated bool                     // the place that is being looked at has had some migration
+	current  bool                     // and all of them, and no other
 }
 
 // look is a check, or several that are made in one go, that asks more than the catalogs.
@@ -55,6 +56,7 @@ type look struct {
 
 // looks are all of them, in their order.
 var looks = []look{
+	{[]string{"definitions"}, (*examination).definitions},
 	{[]string{"clocks"}, (*examination).clocks},
 	{[]string{"fences", "seals"}, (*examination).fences},
 	{[]string{"pooler mode", "pooler announced", "pooler isolation", "pooler version"}, (*examination).pooler},

@@ -89,6 +89,17 @@ var flaws = []broken{
 	{"extensions", "an extension with a view for everybody", "CREATE EXTENSION pg_stat_statements; DO $$ DECLARE f regprocedure; BEGIN FOR f IN SELECT oid FROM pg_proc WHERE proname ~ '^pg_stat_statements' LOOP EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f); END LOOP; END $$", "DROP EXTENSION pg_stat_statements",
 		"extension pg_stat_statements", "not known"},
 
+	{"definitions", "a foreign key is gone", "ALTER TABLE proposals DROP CONSTRAINT proposals_tenant_id_job_id_fkey", "ALTER TABLE proposals ADD CONSTRAINT proposals_tenant_id_job_id_fkey FOREIGN KEY (tenant_id, job_id) REFERENCES jobs (tenant_id, id)",
+		"constraint proposals_tenant_id_job_id_fkey of public.proposals", "missing"},
+	{"definitions", "a limit is another", "ALTER TABLE jobs DROP CONSTRAINT jobs_title_check, ADD CONSTRAINT jobs_title_check CHECK (length(title) < 900)", "ALTER TABLE jobs DROP CONSTRAINT jobs_title_check, ADD CONSTRAINT jobs_title_check CHECK (length(title) BETWEEN 1 AND 500)",
+		"constraint jobs_title_check of public.jobs", "CHECK ((length(title) < 900))"},
+	{"definitions", "an index is gone", "DROP INDEX jobs_recent", "CREATE INDEX jobs_recent ON jobs (tenant_id, posted_at DESC, id DESC)",
+		"index public.jobs_recent", "missing"},
+	{"definitions", "a default is another", "ALTER TABLE jobs ALTER version SET DEFAULT 7", "ALTER TABLE jobs ALTER version SET DEFAULT 1",
+		"column public.jobs.version", "NOT NULL 7"},
+	{"definitions", "what protects a table is another", "UPDATE pg_proc SET prosrc = replace(prosrc, 'FORCE', 'NO FORCE') WHERE oid = 'app.protect'::regproc", "UPDATE pg_proc SET prosrc = replace(prosrc, 'NO FORCE', 'FORCE') WHERE oid = 'app.protect'::regproc",
+		"function app.protect(regclass, name)", "NO FORCE"},
+
 	{"tenant column", "a table whose tenant may be null", "CREATE TABLE bad (tenant_id uuid, id uuid)", "DROP TABLE bad",
 		"table public.bad", "no tenant"},
 	{"tenant column", "a table without a tenant", "CREATE TABLE bad (id uuid)", "DROP TABLE bad",

@@ -14,6 +14,9 @@ import (
 // Sign is sign.
 var Sign = (*Report).sign
 
+// Define is define.
+var Define = define
+
 // CanaryID is canaryID.
 var CanaryID = canaryID
 

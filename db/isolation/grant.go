@@ -52,7 +52,7 @@ var grants = []check{
 		SELECT 'relation ' || o.name, w.role || ' may not ' || w.privilege
 		FROM objects o JOIN LATERAL (
 		  SELECT r.role, p.privilege FROM (VALUES ('app_tenant'), ('app_mover')) AS r (role), unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p (privilege)
-		  WHERE o.oid IN (SELECT h.oid FROM homes h) AND NOT (r.role = 'app_tenant' AND p.privilege IN ('UPDATE', 'DELETE') AND o.name ~ '\.(` + strings.Join(History, "|") + `)$')
+		  WHERE o.secured AND o.oid IN (SELECT h.oid FROM homes h) AND NOT (r.role = 'app_tenant' AND p.privilege IN ('UPDATE', 'DELETE') AND o.name ~ '\.(` + strings.Join(History, "|") + `)$')
 		  UNION
 		  SELECT v.role, 'SELECT' FROM (VALUES ('app.readable', 'app_tenant'), ('app.context', 'app_tenant'), ('app.writable', 'app_tenant'), ('app.moving', 'app_mover'), ('app.context', 'app_search'),
 		    ('app.place_migrations', 'app_control'), ('app.migrations_public', 'app_control')) AS v (name, role) WHERE v.name = o.name

@@ -78,11 +78,23 @@ func tables(ctx context.Context, d *sealed.DB, place string) (Findings, error) {
 	return found, nil
 }
 
+// key is the column that says whose a row is.
+func (t table) key() string {
+	if t.Name == "tenants" {
+		return "id"
+	}
+	return "tenant_id"
+}
+
 func (t table) mend() string {
 	if t.Kind == "m" || t.Kind == "f" {
 		return "drop it"
 	}
-	return "CALL app.protect on it, and drop whatever else it has"
+	mend := fmt.Sprintf("as app_owner, CALL app.protect('%s.%s', '%s')", t.Schema, t.Name, t.key())
+	if slices.Contains(History, t.Name) {
+		mend += fmt.Sprintf(" and REVOKE UPDATE, DELETE ON %s.%s FROM app_tenant", t.Schema, t.Name)
+	}
+	return mend + "; drop what else it has"
 }
 
 func (t table) fault() string {
@@ -96,11 +108,7 @@ func (t table) fault() string {
 	case !t.Forced:
 		return "row-level security does not bind its owner (FORCE is off)"
 	}
-	key := "tenant_id"
-	if t.Name == "tenants" {
-		key = "id"
-	}
-	return differences(listed(t.Name, key), t.Policies)
+	return differences(listed(t.Name, t.key()), t.Policies)
 }
 
 // differences names what want and have do not share.

@@ -208,6 +208,33 @@ func TestThePostureNamesWhatWasBroken(t *testing.T) {
 	}
 }
 
+// TestTheMendOfATableMendsIt does what a finding says, as the one whom it names.
+func TestTheMendOfATableMendsIt(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Own(t)
+	super, owner := d.Connect(t, "postgres"), d.Connect(t, "app_owner")
+	for _, harm := range []string{
+		"ALTER TABLE jobs NO FORCE ROW LEVEL SECURITY", "ALTER TABLE tenants DISABLE ROW LEVEL SECURITY", "DROP POLICY tenant_delete ON users",
+		"ALTER POLICY tenant_select ON jobs USING (true)", "DROP POLICY mover ON analytics",
+	} {
+		mustExec(t, super, harm)
+		found, err := isolation.Posture(t.Context(), d.DB)
+		if err != nil || len(found) != 1 {
+			t.Fatalf("%s: %v\n%s", harm, err, found)
+		}
+		mend, more, _ := strings.Cut(found[0].Mend, "; ")
+		if !strings.HasPrefix(mend, "as app_owner, ") || more != "drop what else it has" {
+			t.Fatalf("%s: %s", harm, found[0].Mend)
+		}
+		for sql := range strings.SplitSeq(strings.TrimPrefix(mend, "as app_owner, "), " and ") {
+			mustExec(t, owner, sql)
+		}
+		if got, err := isolation.Doctor(t.Context(), d.DB, isolation.Options{}); err != nil || !got.OK {
+			t.Errorf("%s: after %s: %v\n%s", harm, found[0].Mend, err, got.Findings)
+		}
+	}
+}
+
 func named(found isolation.Findings, check, object, fault string) bool {
 	for _, f := range found {
 		if f.Place == "main" && f.Check == check && f.Object == object && strings.Contains(f.Fault, fault) && f.Mend != "" {

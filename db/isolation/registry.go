@@ -31,6 +31,7 @@ func (e *examination) migrations(ctx context.Context, where string) (Findings, e
 			findings = append(findings, Finding{where, "migrations", "table " + r.Table, fault, mend})
 		}
 	}
+	e.current = len(findings) == 0
 	return findings, nil
 }
 
