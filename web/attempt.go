@@ -39,6 +39,7 @@ var fields = map[string]struct {
 	"job_id":    {control.ForeignID, control.EntityJob},
 	"id":        {control.ForeignID, control.EntityJob},
 	"page":      {control.ForeignID, control.EntityJob},
+	"assignee":  {control.ForeignID, control.EntityMember},
 	"tenant_id": {control.Switching, control.EntityOrganization},
 }
 
@@ -79,7 +80,7 @@ func (s *Server) noticeNone(r *request) {
 // tries is what a refused request may have tried.
 func tries(r *request, f form, own uuid.UUID, err error) []control.Try {
 	switch {
-	case errors.Is(err, db.ErrNotFound):
+	case errors.Is(err, db.ErrNotFound), errors.Is(err, errForm): // whose a row is that a damaged form is for, nobody has looked
 		return foreign(r, f)
 	case errors.Is(err, errWrongTenant):
 		if id := f.id("tenant"); id != uuid.Nil {

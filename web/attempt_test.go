@@ -159,6 +159,60 @@ func filled(fields url.Values, id, tenant string) url.Values {
 	return all
 }
 
+// What a form names beside the row that it is for, a damaged form, and a sign-in are ways to try an id as well.
+func TestATryThatIsNotInTheAddressIsNoticed(t *testing.T) {
+	t.Parallel()
+	s := strangers(t)
+	there := treasureOf(t, s)
+	var member string
+	if err := s.Connect(t, "postgres").QueryRow(t.Context(), "SELECT id::text FROM users WHERE clerk_id = $1", ana).Scan(&member); err != nil {
+		t.Fatal(err)
+	}
+	b := signIn(t, s, nina, "Beta")
+	importFixture(t, b, "../app/upwork/testdata/vollna_webhook.json")
+	jobs := b.Get("/jobs")
+	own, job := activeIn(jobs), jobs.Find(".row h2 a").First().AttrOr("href", "")
+	id := job[strings.LastIndex(job, "/")+1:]
+	for name, try := range map[string]struct {
+		path, id string
+		fields   url.Values
+		entry    string
+		status   int
+	}{
+		"a member of theirs for a job of ours":   {job + "/assign", member, url.Values{"assignee": {"FOREIGN"}}, "Acme foreign_id member 1", http.StatusNotFound},
+		"a member of theirs for jobs of ours":    {"/jobs/change", member, url.Values{"which": {"ticked"}, "do": {"assign"}, "id": {id}, "assignee": {"FOREIGN"}}, "Acme foreign_id member 1", http.StatusNotFound},
+		"a damaged form for a job of theirs":     {"/jobs/FOREIGN/triage", there.ids["/jobs/"], url.Values{"to": {"nonsense"}}, "Acme foreign_id job 1", http.StatusBadRequest},
+		"a form with an unknown field of theirs": {"/proposals/FOREIGN/move", there.ids["/proposals/"], url.Values{"x": {"y"}}, "Acme foreign_id proposal 1", http.StatusBadRequest},
+	} {
+		exec(t, s.Database, "TRUNCATE control.attempts")
+		foreign := b.Post(strings.ReplaceAll(try.path, "FOREIGN", try.id), filled(try.fields, try.id, own))
+		if got := tried(t, s); foreign.Status != try.status || !slices.Equal(got, []string{try.entry}) {
+			t.Errorf("%s: %d, noticed %q", name, foreign.Status, got)
+		}
+		exec(t, s.Database, "TRUNCATE control.attempts")
+		missing := b.Post(strings.ReplaceAll(try.path, "FOREIGN", nobodys), filled(try.fields, nobodys, own))
+		if got := tried(t, s); missing.Status != try.status || same(missing.Body) != same(foreign.Body) || len(got) > 0 {
+			t.Errorf("%s: foreign %d, missing %d, or the bodies differ, or it was noticed: %q", name, foreign.Status, missing.Status, got)
+		}
+	}
+	for name, try := range map[string]struct {
+		enter func(path string) *webtest.Page
+		wish  string
+		want  []string
+	}{
+		"theirs":                    {b.Get, there.tenant, []string{"Acme switch organization 1"}},
+		"ours":                      {b.Get, own, []string{}},
+		"nobody's":                  {b.Get, nobodys, []string{}},
+		"theirs, by another's link": {b.Arrive, there.tenant, []string{}},
+	} {
+		exec(t, s.Database, "TRUNCATE control.attempts")
+		p := try.enter("/sign-in?again=yes&return_to=%2Fjobs&organization=" + try.wish)
+		if got := tried(t, s); activeIn(p) != own || !slices.Equal(got, try.want) {
+			t.Errorf("a sign-in for %s leads into %s, noticed %q", name, activeIn(p), got)
+		}
+	}
+}
+
 func TestAFormForAnotherOrganizationIsNoticed(t *testing.T) {
 	t.Parallel()
 	s := strangers(t)

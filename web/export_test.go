@@ -97,8 +97,7 @@ func CookieLines(t *testing.T, key []byte, base *url.URL) []string {
 		t.Fatal(err)
 	}
 	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
-	_, beginErr := c.begin(w, r, "/", uuid.Nil)
-	if err := errors.Join(c.write(w, r, cookie{}), c.clear(w, r), c.end(w, r), beginErr); err != nil {
+	if err := errors.Join(c.write(w, r, cookie{}), c.clear(w, r), c.end(w, r), c.begin(w, r, entry{returnTo: "/"})); err != nil {
 		t.Fatal(err)
 	}
 	return w.Header().Values("Set-Cookie")

@@ -97,7 +97,7 @@ func New(o Options) (*Server, error) {
 		unencoded,             // no compressed body
 		sameOrigin(o.BaseURL), // no form of another site
 	)
-	h := &handlers{cookies: ck, clerk: o.Clerk, orgs: o.Organizations, base: o.BaseURL, sandbox: o.Sandbox, ping: s.ping, assets: static.Handler(acceptsGzip),
+	h := &handlers{cookies: ck, clerk: o.Clerk, orgs: o.Organizations, base: o.BaseURL, sandbox: o.Sandbox, ping: s.ping, see: o.Watch.See, assets: static.Handler(acceptsGzip),
 		proof:   func(ctx context.Context) (control.Proof, error) { return control.LatestProof(ctx, o.DB) },
 		posture: func(ctx context.Context) (isolation.Findings, error) { return isolation.Posture(ctx, o.DB) },
 		why: func(ctx context.Context, q isolation.Question) (isolation.Answer, error) {

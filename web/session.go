@@ -2,7 +2,6 @@ package web
 
 import (
 	"crypto/hkdf"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -39,6 +38,7 @@ type entry struct {
 	state    string
 	returnTo string
 	tenant   uuid.UUID // to work in after it, if the person is in it; zero: no matter
+	named    bool      // the address named it: they need not have been there
 }
 
 // cookies reads and writes our three cookies.
@@ -208,11 +208,13 @@ func (c *cookies) hush(w http.ResponseWriter, r *http.Request) error {
 func sidText(sid control.SID) string { return base64.RawURLEncoding.EncodeToString(sid[:]) }
 
 // begin remembers a sign-in under way and returns its state.
-func (c *cookies) begin(w http.ResponseWriter, r *http.Request, returnTo string, tenant uuid.UUID) (string, error) {
-	state := rand.Text()
+func (c *cookies) begin(w http.ResponseWriter, r *http.Request, e entry) error {
 	s := fresh(c.entry, c.prefix+"sign-in")
-	s.Values["state"], s.Values["return"], s.Values["tenant"] = state, returnTo, tenant.String()
-	return state, c.entry.Save(r, w, s)
+	s.Values["state"], s.Values["return"], s.Values["tenant"] = e.state, e.returnTo, e.tenant.String()
+	if e.named {
+		s.Values["named"] = "yes"
+	}
+	return c.entry.Save(r, w, s)
 }
 
 // pending returns the sign-in under way in this browser.
@@ -222,7 +224,7 @@ func (c *cookies) pending(r *http.Request) (entry, bool) {
 		return entry{}, false
 	}
 	tenant, _ := uuid.Parse(text(s, "tenant")) // no matter where there is none
-	return entry{state: text(s, "state"), returnTo: text(s, "return"), tenant: tenant}, true
+	return entry{state: text(s, "state"), returnTo: text(s, "return"), tenant: tenant, named: text(s, "named") != ""}, true
 }
 
 func (c *cookies) end(w http.ResponseWriter, r *http.Request) error {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type handlers struct {
 	base    *url.URL
 	sandbox bool
 	ping    func(context.Context) error
+	see     func(control.Try)                                                   // takes notice of a try at another organization
 	proof   func(context.Context) (control.Proof, error)                        // the last; db.ErrNotFound when none has run
 	posture func(context.Context) (isolation.Findings, error)                   // of all places, now
 	why     func(context.Context, isolation.Question) (isolation.Answer, error) // *isolation.BadQuestion for one that is not understood
@@ -45,27 +47,28 @@ func (h *handlers) signIn(c echo.Context) error {
 	if !ok {
 		back = "/"
 	}
-	state, err := h.cookies.begin(c.Response(), c.Request(), back, h.wish(c))
-	if err != nil {
+	begun := entry{state: rand.Text(), returnTo: back}
+	begun.tenant, begun.named = h.wish(c)
+	if err := h.cookies.begin(c.Response(), c.Request(), begun); err != nil {
 		return err
 	}
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	if c.QueryParam("again") != "" { // somebody who is signed in at Clerk is not asked who they are
-		return c.Redirect(http.StatusSeeOther, h.callbackURL(state))
+		return c.Redirect(http.StatusSeeOther, h.callbackURL(begun.state))
 	}
-	return c.Redirect(http.StatusSeeOther, h.clerk.SignInURL(h.callbackURL(state)))
+	return c.Redirect(http.StatusSeeOther, h.clerk.SignInURL(h.callbackURL(begun.state)))
 }
 
 // wish is the organization that somebody wants to be in after a sign-in: the one that the address names, or else the one they
 // were in; uuid.Nil for no wish. Whether they may is asked later. An address of another site names none: it would choose where
 // somebody works who is signed in at Clerk, and so is asked for nothing.
-func (h *handlers) wish(c echo.Context) uuid.UUID {
-	tenant, err := uuid.Parse(c.QueryParam("organization"))
-	if err == nil && !otherSite(c.Request()) {
-		return tenant
-	}
+func (h *handlers) wish(c echo.Context) (tenant uuid.UUID, named bool) {
 	ck, _ := h.cookies.read(c.Request()) // zero without one
-	return ck.tenant
+	tenant, err := uuid.Parse(c.QueryParam("organization"))
+	if err != nil || otherSite(c.Request()) {
+		return ck.tenant, false
+	}
+	return tenant, tenant != ck.tenant
 }
 
 func (h *handlers) callbackURL(state string) string {
@@ -118,6 +121,10 @@ func (h *handlers) enterApp(c echo.Context, pending entry, claims *clerk.Claims)
 		return fmt.Errorf("%w: %w", errCallback, err)
 	case err != nil:
 		return err
+	}
+	if pending.named && tenant != pending.tenant {
+		h.see(control.Try{Kind: control.Switching, Entity: control.EntityOrganization, ID: pending.tenant,
+			Person: person.ClerkUser, Own: tenant, RequestID: requestID(c), At: time.Now()})
 	}
 	if err := h.cookies.end(c.Response(), c.Request()); err != nil {
 		return err

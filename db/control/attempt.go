@@ -29,6 +29,7 @@ const (
 	EntitySearch       = "search"
 	EntityUndo         = "undo"
 	EntityNote         = "note"
+	EntityMember       = "member"
 	EntityOrganization = "organization"
 	EntityPage         = "page"
 )

@@ -14,8 +14,10 @@ import (
 
 // flaws are what Doctor finds beyond Posture, each under the name of its check.
 var flaws = []broken{
-	{"grants", "the search role may read one more table", "GRANT SELECT ON users TO app_search", "REVOKE SELECT ON users FROM app_search",
+	{"grants", "the search role may read one more table", "GRANT SELECT ON users TO app_search", "REVOKE SELECT ON users FROM app_search; GRANT SELECT (tenant_id, id) ON users TO app_search",
 		"relation public.users", "app_search may SELECT"},
+	{"grants", "the search role may read one more column", "GRANT SELECT (email) ON users TO app_search", "REVOKE SELECT (email) ON users FROM app_search",
+		"relation public.users.email", "app_search may SELECT"},
 	{"grants", "history may be changed", "GRANT UPDATE (detail) ON analytics TO app_tenant", "REVOKE UPDATE (detail) ON analytics FROM app_tenant",
 		"relation public.analytics.detail", "app_tenant may UPDATE"},
 	{"grants", "history may be deleted", "GRANT DELETE ON proposal_events TO app_tenant", "REVOKE DELETE ON proposal_events FROM app_tenant",

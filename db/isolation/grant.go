@@ -25,7 +25,7 @@ var grants = []check{
 		  WHEN h.oid IS NOT NULL AND g.grantee = 'app_tenant'::regrole THEN g.privilege_type IN ('SELECT', 'INSERT')
 		    OR g.privilege_type IN ('UPDATE', 'DELETE') AND NOT o.name ~ '\.(` + strings.Join(History, "|") + `)$'
 		  WHEN h.oid IS NOT NULL AND g.grantee = 'app_mover'::regrole THEN g.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
-		  WHEN h.oid IS NOT NULL AND g.grantee = 'app_search'::regrole THEN g.privilege_type = 'SELECT'
+		  WHEN h.oid IS NOT NULL AND g.grantee = 'app_search'::regrole THEN g.privilege_type = 'SELECT' AND (o.name ~ '\.jobs$' OR coalesce(g.attname IN ('tenant_id', 'id'), false))
 		    AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = o.oid AND 'app_search'::regrole = ANY (p.polroles))
 		  WHEN g.grantee = 'app_tenant'::regrole THEN o.name IN ('app.readable', 'app.context', 'app.writable') AND g.privilege_type = 'SELECT'
 		  WHEN g.grantee = 'app_mover'::regrole THEN o.name = 'app.moving' AND g.privilege_type = 'SELECT'

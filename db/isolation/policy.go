@@ -40,7 +40,7 @@ func listed(table, key string) []policy {
 // additional are the policies beyond those of app.protect. app_search owns the search function and owner_of, and nothing
 // else runs as it.
 var additional = map[string][]policy{"jobs": {searching}, "proposals": {searching}, "imports": {searching},
-	"saved_searches": {searching}, "undos": {searching}, "job_notes": {searching}}
+	"saved_searches": {searching}, "undos": {searching}, "job_notes": {searching}, "users": {searching}}
 
 var searching = policy{"search", "SELECT", "{app_search}", "true", "", "PERMISSIVE"}
 
