@@ -307,7 +307,7 @@ func TestAnUnsafeDatabaseIsNotOpened(t *testing.T) {
 	d := dbtest.Own(t)
 	super := d.Connect(t, "postgres")
 	mustExec(t, super, "ALTER TABLE jobs DISABLE ROW LEVEL SECURITY; GRANT TRUNCATE ON users TO app_tenant")
-	refusedBecause(t, d, "app_tenant", "main: table public.jobs: row-level security is off. To mend it: CALL app.protect")
+	refusedBecause(t, d, "app_tenant", "main: table public.jobs: row-level security is off. To mend it: as app_owner, CALL app.protect")
 	refusedBecause(t, d, "app_tenant", "main: table public.users: the tenant role may TRUNCATE. To mend it: REVOKE it")
 	mustExec(t, super, "ALTER TABLE jobs ENABLE ROW LEVEL SECURITY; REVOKE TRUNCATE ON users FROM app_tenant")
 	again, err := d.Open(t.Context(), d.Key)
