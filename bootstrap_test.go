@@ -242,7 +242,7 @@ func TestTheDoctorEndsWithACodeAndALineForEachFinding(t *testing.T) {
 	out, err := with(app, program(t, dir, port, "doctor")).Output()
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	if code(err) != 1 || len(lines) != 3 || !strings.HasSuffix(lines[0], " checks, 2 findings:") ||
-		lines[1] != "  main: table public.jobs: row-level security does not bind its owner (FORCE is off). To mend it: CALL app.protect on it, and drop whatever else it has." {
+		lines[1] != "  main: table public.jobs: row-level security does not bind its owner (FORCE is off). To mend it: as app_owner, CALL app.protect('public.jobs', 'tenant_id'); drop what else it has." {
 		t.Errorf("%v: %s", err, out)
 	}
 	var told struct {

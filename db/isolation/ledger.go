@@ -84,7 +84,7 @@ func (l *ledger) tally(of, name, kind string) Tally {
 
 // report draws the figures.
 func (l *ledger) report(objects [][2]string) Report {
-	r := Report{Checks: l.checks, Leaks: l.kinds[Leak], Oracles: l.kinds[Oracle], Unproven: l.kinds[Unproven], Breaches: l.breaches}
+	r := Report{Checks: l.checks, Leaks: l.kinds[Leak], Oracles: l.kinds[Oracle], Unproven: l.kinds[Unproven], Breaches: append([]Breach{}, l.breaches...)}
 	r.OK = r.Checks > 0 && r.Leaks+r.Oracles+r.Unproven == 0
 	for _, o := range objects {
 		r.Objects = append(r.Objects, l.tally("object", o[0], o[1]))

@@ -193,6 +193,8 @@ func (p *proof) routes(ctx context.Context) (all []route, stop func()) {
 		} else {
 			return []route{used, through}, end
 		}
+	default:
+		p.missing = append(p.missing, Path{Name: pooled, Note: "TENANT_DATABASE_URL leads past no pooler: nobody goes that way here"})
 	}
 	return []route{used}, stop
 }

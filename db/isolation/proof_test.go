@@ -56,6 +56,10 @@ func TestASoundInstallationIsProvenOnBothPathsAndNothingOfItIsChanged(t *testing
 
 	r := prove(t, d.DB, isolation.ProofOptions{Embedded: true})
 
+	if r.Breaches == nil {
+		t.Error("in JSON no findings are null")
+	}
+
 	for _, b := range r.Breaches {
 		t.Error(b)
 	}
@@ -100,6 +104,15 @@ func TestWithAPoolerOfOnesOwnBothPathsAreProven(t *testing.T) {
 	}
 	if left := scan[int](t, d.Connect(t, "postgres"), "SELECT count(*)::int FROM control.proofs"); left[0] != 1 {
 		t.Errorf("%d proofs are kept", left[0])
+	}
+}
+
+func TestWithoutAPoolerTheReportSaysThatNobodyGoesThatWay(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Own(t)
+	r := prove(t, d.DB, isolation.ProofOptions{}.Only(some, nil, []string{"public.users"}))
+	if len(r.Paths) != 2 || !r.Paths[0].Proven || r.Paths[1].Name != "PgBouncer in transaction mode" || r.Paths[1].Proven || r.Paths[1].Note == "" || !r.OK {
+		t.Errorf("%+v", r.Paths)
 	}
 }
 

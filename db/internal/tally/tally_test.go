@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -84,8 +85,29 @@ func TestTextsWithoutEndAreNotRemembered(t *testing.T) {
 
 // batch sends one statement's result through the tracer.
 func (t *Tally) batch(tenant uuid.UUID, sql, tag string, took time.Duration, err error) {
-	t.TraceBatchQuery(In(context.Background(), tenant), nil, pgx.TraceBatchQueryData{SQL: sql, CommandTag: pgconn.NewCommandTag(tag),
-		Err: err, ReadStartTime: time.Now().Add(-took)})
+	ctx := t.TraceBatchStart(In(context.Background(), tenant), nil, pgx.TraceBatchStartData{})
+	visitOf(ctx).since = time.Now().Add(-took)
+	t.TraceBatchQuery(ctx, nil, pgx.TraceBatchQueryData{SQL: sql, CommandTag: pgconn.NewCommandTag(tag), Err: err})
+}
+
+// The results of a batch come in one packet, so the time between two of them says nothing.
+func TestAStatementOfABatchIsCountedWithTheTimeThatItWasWaitedFor(t *testing.T) {
+	t.Parallel()
+	tally := New()
+	ctx := tally.TraceBatchStart(In(context.Background(), uuid.New()), nil, pgx.TraceBatchStartData{})
+	time.Sleep(20 * time.Millisecond)
+	for _, sql := range []string{"SELECT 1 FROM jobs", "INSERT INTO analytics"} {
+		tally.TraceBatchQuery(ctx, nil, pgx.TraceBatchQueryData{SQL: sql, ReadStartTime: time.Now()})
+	}
+	counts, _ := tally.Drain()
+	for _, c := range counts {
+		if slow := c.Latency[15:]; c.Calls != 1 || !slices.Contains(slow, 1) {
+			t.Errorf("%s of %s: %v", c.Operation, c.Table, c.Latency)
+		}
+	}
+	if len(counts) != 2 {
+		t.Errorf("counted %v", counts)
+	}
 }
 
 func TestEachOutcomeIsCounted(t *testing.T) {
@@ -203,9 +225,8 @@ func BenchmarkPage(b *testing.B) {
 		for pb.Next() {
 			ctx := In(context.Background(), tenant)
 			ctx = tally.TraceBatchStart(ctx, nil, pgx.TraceBatchStartData{})
-			start := time.Now()
 			for _, sql := range texts {
-				tally.TraceBatchQuery(ctx, nil, pgx.TraceBatchQueryData{SQL: sql, CommandTag: tag, ReadStartTime: start})
+				tally.TraceBatchQuery(ctx, nil, pgx.TraceBatchQueryData{SQL: sql, CommandTag: tag})
 			}
 			tally.TraceBatchEnd(ctx, nil, pgx.TraceBatchEndData{})
 		}

@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// visit is what a context carries: whose statements they are and, for a statement on its own, which one is under way. It
-// belongs to one call into the driver, so nothing else changes it meanwhile.
+// visit is what a context carries: whose statements they are, since when they are under way and, for a statement on its own,
+// which one it is. It belongs to one call into the driver, so nothing else changes it meanwhile.
 type visit struct {
 	tenant uuid.UUID
 	now    *statement
@@ -51,16 +51,19 @@ func (t *Tally) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, data pgx.TraceQu
 	}
 }
 
-// TraceBatchStart does nothing: each statement of a batch is counted when its result has been read.
+// TraceBatchStart notes when the batch sets out.
 func (t *Tally) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	if v := visitOf(ctx); v != nil {
+		v.since = time.Now()
+	}
 	return ctx
 }
 
-// TraceBatchQuery counts one statement of a batch. Its time begins where the result before it ended; that of the first
-// one contains the way to the server and back.
+// TraceBatchQuery counts one statement of a batch, when its result has been read. Its time is what was waited for it, since the
+// batch set out: results come together, so from the one before it there is often no time at all.
 func (t *Tally) TraceBatchQuery(ctx context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
 	if v := visitOf(ctx); v != nil {
-		t.ended(v.tenant, t.statements.of(data.SQL), data.ReadStartTime, data.CommandTag, data.Err)
+		t.ended(v.tenant, t.statements.of(data.SQL), v.since, data.CommandTag, data.Err)
 	}
 }
 
