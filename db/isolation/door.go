@@ -1,6 +1,13 @@
 package isolation
 
-import "upwork-ai-agent/db/internal/sealed"
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"upwork-ai-agent/db/internal/sealed"
+)
 
 // door is what the app itself demands of who wants at a table, beyond the database: the least role of the pages that read
 // it and of those that change it. An operation that is not here is one that no page does.
@@ -53,4 +60,42 @@ func Least(table, operation string) (sealed.Role, bool) {
 	}
 	role, ok := d.writes[operation]
 	return role, ok
+}
+
+// app says what the application demands and sorts out, beyond the database.
+func (i *inquiry) app(ctx context.Context) error {
+	least, ok := Least(i.Question.Table, i.Question.Operation)
+	switch {
+	case !ok:
+		i.say("app", Refuses, fmt.Sprintf("No page lets anybody %s a row of %s; what does, if anything, is the worker.", i.Question.Operation, i.Question.Table))
+	case i.role == "":
+		i.say("app", Unasked, fmt.Sprintf("Its pages demand the role %s; the member has none.", least))
+	case !i.role.AtLeast(least):
+		i.say("app", Refuses, fmt.Sprintf("Its pages demand the role %s, and the member is %s.", least, i.role))
+	default:
+		i.say("app", Passes, fmt.Sprintf("Its pages demand the role %s, and the member is %s.", least, i.role))
+	}
+	return nil
+}
+
+// aside says what the app makes of a row that it treats apart.
+func (i *inquiry) aside(ctx context.Context, tx pgx.Tx) error {
+	if !i.there {
+		return nil
+	}
+	condition, args := i.where()
+	for _, a := range doors[i.Question.Table].asides {
+		if a.operation != i.Question.Operation {
+			continue
+		}
+		var holds bool
+		err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+i.table(i.home.Schema)+" t WHERE "+condition+" AND "+a.condition+")", args...).Scan(&holds)
+		if err != nil {
+			return err
+		}
+		if holds {
+			i.say("app", map[bool]Outcome{true: Refuses, false: Passes}[a.refuses], "Of this row: "+a.says+".")
+		}
+	}
+	return nil
 }
