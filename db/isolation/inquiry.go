@@ -116,9 +116,11 @@ func (i *inquiry) name(ctx context.Context) error {
 		return &BadQuestion{"id", fmt.Sprintf("a row of %s is named by %s", q.Table, i.keyNames())}
 	}
 	for n, c := range i.columns {
-		if !fits(c.Type, i.keys[n]) {
+		key, ok := value(c.Type, i.keys[n])
+		if !ok {
 			return &BadQuestion{"id", fmt.Sprintf("%q is no %s, which %s is", i.keys[n], c.Type, c.Name)}
 		}
+		i.keys[n] = key
 	}
 	return nil
 }
@@ -135,18 +137,33 @@ func (i *inquiry) keyNames() string {
 	return strings.Join(names, "/")
 }
 
-// fits tells whether Postgres takes text for a value of a type that a primary key has.
-func fits(typ, text string) bool {
-	var err error
+// value is the text that Postgres takes for a value of a type that a primary key has; false when a person's text is none.
+func value(typ, text string) (string, bool) {
 	switch typ {
 	case "uuid":
-		return isUUID(text)
+		return text, isUUID(text)
 	case "integer":
-		_, err = strconv.ParseInt(text, 10, 32)
+		_, err := strconv.ParseInt(text, 10, 32)
+		return text, err == nil
 	case "timestamp with time zone":
-		_, err = time.Parse(time.RFC3339, text)
+		return instant(text)
 	}
-	return err == nil
+	return text, true
+}
+
+// instants are the forms of a time that a person may have at hand: RFC 3339, and what Postgres prints, which shortens the
+// zone as far as it can.
+var instants = []string{time.RFC3339, "2006-01-02 15:04:05Z07", "2006-01-02 15:04:05Z07:00"}
+
+// instant is written anew, because Go takes years and zones that Postgres raises an error for.
+func instant(text string) (string, bool) {
+	for _, form := range instants {
+		if at, err := time.Parse(form, text); err == nil {
+			at = at.UTC()
+			return at.Format(time.RFC3339Nano), at.Year() >= 1 && at.Year() <= 9999
+		}
+	}
+	return "", false
 }
 
 // where is the condition that chooses the row, with its arguments. The tenant is $1.

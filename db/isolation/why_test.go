@@ -194,6 +194,24 @@ func keyOf(m maker, n tenant) string {
 	return strings.Join(parts, "/")
 }
 
+func TestWhyTakesATimeAsPostgresPrintsItAndAsRFC3339(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	a := newAsked(t, d)
+	super := d.Connect(t, "postgres")
+	forms := []string{"2026-05-03T08:00:00Z", "2026-05-03T10:00:00.000+02:00", "2026-05-04T07:00:00+23:00"}
+	for _, zone := range []string{"UTC", "America/New_York", "Asia/Kolkata"} {
+		mustExec(t, super, "SELECT set_config('timezone', $1, false)", zone)
+		forms = append(forms, scan[string](t, super, "SELECT minute::text FROM policy_hits WHERE tenant_id = $1 ORDER BY minute LIMIT 1", a.Tenant.ID)...)
+	}
+	for _, form := range forms {
+		q := a.question(db.Owner, "select", "policy_hits", form+"/jobs/select")
+		if got, err := isolation.Why(t.Context(), d.DB, q); err != nil || !got.Allowed {
+			t.Errorf("%s: %v, %s", form, err, got)
+		}
+	}
+}
+
 func TestWhySaysWhichFieldItDoesNotUnderstand(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Own(t)
@@ -219,6 +237,8 @@ func TestWhySaysWhichFieldItDoesNotUnderstand(t *testing.T) {
 		{isolation.Question{Tenant: a.ID.String(), Member: "user_x", Table: "proposal_versions", ID: id}, "id", "is named by proposal_id/version"},
 		{isolation.Question{Tenant: a.ID.String(), Member: "user_x", Table: "proposal_versions", ID: id + "/99999999999"}, "id", "is no integer, which version is"},
 		{isolation.Question{Tenant: a.ID.String(), Member: "user_x", Table: "policy_hits", ID: "yesterday/jobs/select"}, "id", "is no timestamp with time zone, which minute is"},
+		{isolation.Question{Tenant: a.ID.String(), Member: "user_x", Table: "policy_hits", ID: "2026-05-03 08:00:00/jobs/select"}, "id", "is no timestamp with time zone"},
+		{isolation.Question{Tenant: a.ID.String(), Member: "user_x", Table: "policy_hits", ID: "0000-05-03T08:00:00Z/jobs/select"}, "id", "is no timestamp with time zone"},
 		{isolation.Question{Tenant: a.ID.String(), Member: "user_x", Table: "jobs", ID: id, Operation: "truncate"}, "operation", `"truncate" is none of select, insert, update, delete`},
 	} {
 		_, err := isolation.Why(t.Context(), d.DB, x.question)
