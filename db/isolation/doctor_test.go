@@ -83,6 +83,10 @@ var flaws = []broken{
 		"role app_tenant", "its search_path is app"},
 	{"role settings", "another isolation level, which the gate refuses", "ALTER ROLE app_tenant IN DATABASE %I SET default_transaction_isolation = 'serializable'", "ALTER ROLE app_tenant IN DATABASE %I RESET default_transaction_isolation",
 		"role app_tenant", "its default_transaction_isolation is serializable"},
+	{"role settings", "a role that sets off no trigger", "ALTER ROLE app_control IN DATABASE %I SET session_replication_role = replica", "ALTER ROLE app_control IN DATABASE %I RESET session_replication_role",
+		"role app_control", "its session_replication_role is replica"},
+	{"role settings", "a whole database that sets off no trigger", "ALTER DATABASE %I SET session_replication_role = replica", "ALTER DATABASE %I RESET session_replication_role",
+		"role app_mover", "its session_replication_role is replica"},
 
 	{"triggers", "foreign keys that are not asked", "ALTER TABLE job_notes DISABLE TRIGGER ALL", "ALTER TABLE job_notes ENABLE TRIGGER ALL",
 		"foreign key job_notes_tenant_id_job_id_fkey of public.job_notes", "switched off"},

@@ -22,24 +22,31 @@ var roles = []check{
 		  (r.rolcanlogin AND NOT w.login, 'it may log in'),
 		  (NOT r.rolcanlogin AND w.login, 'it may not log in')) AS f (holds, fault)
 		WHERE f.holds`},
-	{"role memberships", "REVOKE the one from the other", `
-		-- Only app_owner is a member, of app_search: to make the search functions. A superuser or somebody who was given
-		-- the administration of our roles is the server's own business; one of our roles in another is ours.
+	{"role memberships", "run the SQL of `db bootstrap` again", `
+		-- Only app_owner is a member, of app_search: to make the search functions, not to read what it reads. A superuser or
+		-- somebody who was given the administration of our roles is the server's own business; one of our roles in another is
+		-- ours.
 		SELECT 'role ' || m.member::regrole, 'it is a member of ' || m.roleid::regrole
 		FROM pg_auth_members m
 		WHERE m.member::regrole::text ~ '^app_(owner|tenant|control|mover|search)$'
 		  AND NOT (m.member = to_regrole('app_owner') AND m.roleid = to_regrole('app_search'))
 		UNION ALL
 		SELECT 'role app_owner', 'it is no member of app_search: it cannot make the search functions'
-		WHERE NOT EXISTS (SELECT FROM pg_auth_members m WHERE m.member = to_regrole('app_owner') AND m.roleid = to_regrole('app_search'))`},
-	{"role settings", "ALTER ROLE … SET it, as the SQL of `db bootstrap` does", `
+		WHERE NOT EXISTS (SELECT FROM pg_auth_members m WHERE m.member = to_regrole('app_owner') AND m.roleid = to_regrole('app_search'))
+		UNION ALL
+		-- From Postgres 16 on that is said by each membership, and not only by the role.
+		SELECT 'role app_owner', 'it inherits app_search: it reads what that may read'
+		WHERE pg_has_role(to_regrole('app_owner'), to_regrole('app_search'), 'USAGE')`},
+	{"role settings", "run the SQL of `db bootstrap` again", `
 		SELECT 'role ' || w.role, CASE WHEN have.value IS NULL THEN 'it has no ' || w.name ELSE 'its ' || w.name || ' is ' || have.value END
 		FROM (VALUES ` + settingRows() + `) AS w (role, name, pattern)
 		LEFT JOIN LATERAL (
+		  -- The role's own in this database comes first, then the role's own, then that of the database.
 		  SELECT substr(c, length(w.name) + 2) AS value FROM pg_db_role_setting s, unnest(s.setconfig) c
-		  WHERE s.setrole = to_regrole(w.role) AND c ~ ('^' || w.name || '=')
+		  WHERE s.setrole IN (0, to_regrole(w.role)) AND c ~ ('^' || w.name || '=')
 		    AND s.setdatabase IN (0, (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))
-		  ORDER BY s.setdatabase DESC LIMIT 1) have ON true
+		    AND (s.setrole, s.setdatabase) <> (0, 0)
+		  ORDER BY s.setrole = 0, s.setdatabase = 0 LIMIT 1) have ON true
 		WHERE NOT coalesce(have.value ~ w.pattern, w.pattern = '^$')`},
 	{"logged parameters", "ALTER ROLE app_tenant SET log_parameter_max_length = 0", `
 		-- A token is a parameter of set_tenant: what the server logs of it opens a tenant to who reads the log.
@@ -55,7 +62,8 @@ var roles = []check{
 // setting is what a role's setting must look like; ^$ stands for: not set.
 type setting struct{ role, name, pattern string }
 
-// A limit of time is one that is there, however long; the others are what the plans and the gate rest on.
+// A limit of time is one that is there, however long; the others are what the plans and the gate rest on. As replica, a role
+// sets off no trigger and no foreign key.
 var settings = []setting{
 	{"app_tenant", "jit", "^(off|0|false|no)$"},
 	{"app_tenant", "max_parallel_workers_per_gather", "^0$"},
@@ -67,10 +75,14 @@ var settings = []setting{
 	{"app_tenant", "row_security", "^$"},
 	{"app_tenant", "default_transaction_isolation", "^$"},
 	{"app_tenant", "role", "^$"},
+	{"app_tenant", "session_replication_role", "^$"},
 	{"app_control", "statement_timeout", limited},
 	{"app_control", "lock_timeout", limited},
 	{"app_control", "idle_in_transaction_session_timeout", limited},
+	{"app_control", "session_replication_role", "^$"},
 	{"app_mover", "idle_in_transaction_session_timeout", limited},
+	{"app_mover", "session_replication_role", "^$"},
+	{"app_owner", "session_replication_role", "^$"},
 }
 
 const limited = `^[1-9][0-9]*[a-z]*$`
