@@ -68,3 +68,16 @@ func Assault(ctx context.Context, d *sealed.DB, victim, self uuid.UUID) (makes [
 	}
 	return makes, tries, nil
 }
+
+// Setting is a setting of a role.
+type Setting struct{ Role, Name string }
+
+// Unset are the settings that no role may have.
+func Unset() (all []Setting) {
+	for _, s := range settings {
+		if s.pattern == "^$" {
+			all = append(all, Setting{s.role, s.name})
+		}
+	}
+	return all
+}

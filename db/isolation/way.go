@@ -8,7 +8,7 @@ import (
 // waysAround is the one table of what opens a way around the gate to the role that is connected. None may be open when a
 // tenant is served.
 var waysAround = []check{
-	{"tenant role", "connect as app_tenant, as `db bootstrap` makes it", `
+	{"tenant role", "run the SQL of `db bootstrap` again and connect as app_tenant; a table of its own goes to app_owner", `
 		-- pg_has_role counts what the role may become by SET ROLE as well as what it inherits.
 		SELECT 'role ' || r.rolname AS object, f.fault
 		FROM pg_roles r CROSS JOIN LATERAL (VALUES

@@ -1,10 +1,27 @@
 -- Privileges of one place's database. Run once a database by a superuser; can be run again.
+SET ROLE NONE; -- one that is set for the database would hold here as well, until it is reset below
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 DO $database$
+DECLARE
+  reset text;
 BEGIN
   EXECUTE format('ALTER DATABASE %I OWNER TO app_owner', current_database());
-  EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+  EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC, app_tenant, app_control, app_mover, app_search CASCADE', current_database());
   EXECUTE format('GRANT CONNECT ON DATABASE %I TO app_tenant, app_control, app_mover', current_database());
+  -- Nothing is said here, of a role or of all, that would come before what roles.sql says.
+  FOR reset IN
+    SELECT format(coalesce('ALTER ROLE ' || r.oid::regrole || ' IN ', 'ALTER ') || 'DATABASE %I RESET %I', d.datname, c.name)
+    FROM pg_db_role_setting s
+    JOIN pg_database d ON d.oid = s.setdatabase AND d.datname = current_database()
+    LEFT JOIN pg_roles r ON r.oid = s.setrole,
+    unnest(s.setconfig) AS set, split_part(set, '=', 1) AS c (name)
+    WHERE (s.setrole = 0 OR r.rolname IN ('app_owner', 'app_tenant', 'app_control', 'app_mover', 'app_search'))
+        AND c.name IN ('search_path', 'row_security', 'default_transaction_isolation', 'role', 'session_replication_role')
+      OR r.rolname IN ('app_tenant', 'app_control', 'app_mover')
+        AND c.name IN ('jit', 'max_parallel_workers_per_gather', 'random_page_cost', 'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout')
+  LOOP
+    EXECUTE reset;
+  END LOOP;
 END
 $database$;
 ALTER SCHEMA public OWNER TO app_owner;
