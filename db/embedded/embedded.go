@@ -34,6 +34,9 @@ type Options struct {
 	BinDir string
 	// Log receives progress lines for a person; nil is silence.
 	Log io.Writer
+	// Guest joins a server that runs without an app as well, instead of replacing it: for who only looks, and must not end
+	// what somebody has started by hand.
+	Guest bool
 	// Fast gives up durability (fsync and the like). For tests only.
 	Fast bool
 	// Settings are further server settings by name, for example max_connections. Where the server listens, and that
@@ -54,6 +57,7 @@ type Server struct {
 	version   string
 	fresh     bool
 	stop      func(context.Context) error // nil when another process owns the server
+	ended     <-chan struct{}             // nil likewise
 }
 
 // Start returns a server of o.DataDir that accepts connections: the one that already runs, or one that it starts as a
@@ -106,6 +110,9 @@ func (s *Server) Fresh() bool { return s.fresh }
 
 // Joined tells whether another process owns the server.
 func (s *Server) Joined() bool { return s.stop == nil }
+
+// Ended is closed when the server that this process started has ended, however it did. Of a joined server it never is.
+func (s *Server) Ended() <-chan struct{} { return s.ended }
 
 // Stop shuts the server down if this process started it: clients are disconnected, everything committed is on disk.
 // A joined server is left alone. When ctx ends first the server is stopped hard (it recovers at its next start) and

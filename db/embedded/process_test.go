@@ -148,9 +148,9 @@ func TestAfterTheAppWasKilledTheNextStartHasEverythingCommitted(t *testing.T) {
 	}
 }
 
-func TestAServerWithoutItsAppIsReplaced(t *testing.T) {
-	t.Parallel()
-	dir := tempDir(t)
+// byHand makes a cluster in dir with a table, and runs its server without an app.
+func byHand(t *testing.T, dir string) *exec.Cmd {
+	t.Helper()
 	first := begin(t, Options{DataDir: dir})
 	run(t, first, `CREATE TABLE kept AS SELECT 'kept' AS word`)
 	must(t, first.Stop(t.Context()))
@@ -164,13 +164,56 @@ func TestAServerWithoutItsAppIsReplaced(t *testing.T) {
 	must(t, makeSocketDir(socketDir(dir), as))
 	orphan := command(as, b.path("postgres"), append([]string{"-D", clusterDir(t, dir)}, settings(Options{}, socketDir(dir))...)...)
 	must(t, orphan.Start())
-	defer func() { _ = orphan.Wait() }() // stopped by the next start
+	t.Cleanup(func() {
+		_ = orphan.Process.Signal(os.Interrupt) // gone already where the next start has stopped it
+		_ = orphan.Wait()
+	})
 	waiting := time.Now()
 	for found := false; !found; _, found = Running(dir) {
 		if time.Since(waiting) > 10*time.Second {
 			t.Fatal("the server without an app did not start")
 		}
 	}
+	return orphan
+}
+
+func TestAGuestNeverStopsAServerThatSomebodyStartedByHand(t *testing.T) {
+	t.Parallel()
+	dir := tempDir(t)
+	server := byHand(t, dir).Process.Pid
+
+	guest := begin(t, Options{DataDir: dir, Guest: true})
+
+	if got := answer(t, guest, `SELECT word FROM kept`); got != "kept" || !guest.Joined() {
+		t.Errorf("joined %v, word = %q", guest.Joined(), got)
+	}
+	must(t, guest.Stop(t.Context()))
+	if s, ok := Running(dir); !ok || pidOf(t, dir) != server || answer(t, s, `SELECT 'alive'`) != "alive" {
+		t.Error("the server has ended")
+	}
+}
+
+func TestTheEndOfAServerIsNoticed(t *testing.T) {
+	t.Parallel()
+	dir := tempDir(t)
+	s := begin(t, Options{DataDir: dir})
+	select {
+	case <-s.Ended():
+		t.Error("it has ended before it did")
+	default:
+	}
+	must(t, syscall.Kill(pidOf(t, dir), syscall.SIGINT))
+	select {
+	case <-s.Ended():
+	case <-time.After(10 * time.Second):
+		t.Error("it has ended, and nobody noticed")
+	}
+}
+
+func TestAServerWithoutItsAppIsReplaced(t *testing.T) {
+	t.Parallel()
+	dir := tempDir(t)
+	orphan := byHand(t, dir)
 
 	next := begin(t, Options{DataDir: dir})
 

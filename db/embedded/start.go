@@ -69,8 +69,8 @@ func look(ctx context.Context, dataDir string) (*Server, int, error) {
 	return nil, 0, nil
 }
 
-// join returns the running server, or nil when there is none. A server whose owner is gone is stopped first: it has no
-// one left to end it, or is about to end because the kernel has just told it so.
+// join returns the running server, or nil when there is none. A server whose owner is gone is stopped first, but for a
+// guest: it has no one left to end it, or is about to end because the kernel has just told it so.
 func join(ctx context.Context, o Options) (*Server, error) {
 	for told := 0; ; {
 		s, pid, err := look(ctx, o.DataDir)
@@ -82,7 +82,7 @@ func join(ctx context.Context, o Options) (*Server, error) {
 			if err != nil {
 				return nil, err
 			}
-			if has {
+			if has || o.Guest {
 				o.logf("Postgres %s is running already: joined", s.version)
 				return s, nil
 			}
@@ -158,7 +158,7 @@ func (a attempt) run(ctx context.Context, o Options) (*Server, error) {
 		<-released
 		return err
 	}
-	return &Server{socketDir: a.socket, version: version, stop: stop}, nil
+	return &Server{socketDir: a.socket, version: version, stop: stop, ended: c.Done()}, nil
 }
 
 // repeat tries until the leftovers of an earlier server are gone.
