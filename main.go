@@ -42,6 +42,7 @@ func commands() []entry {
 		{"prove", "[--json] [--html FILE]", "try every attack on every table, view and function of the running database, and sign what came of it; --verify FILE checks a report", command.Prove},
 		{"why", "--tenant T --member M --table T --id ID …", "say what lets a member select, insert, update or delete (--operation) a row, and what does not; [--json]", command.Why},
 		{"db bootstrap", "", "print the SQL that a database administrator runs once on a server of your own", command.Bootstrap},
+		{"db start", "", "run the embedded Postgres alone until Ctrl-C, unchecked: to mend what the app refuses to start on", command.StartDatabase},
 		{"db url", "--role ROLE", "print the connection string of a role of the running embedded Postgres", command.DatabaseURL},
 		{"health", "", "ask the app that runs on this machine whether it is well; for health checks", health},
 		{"help", "", "print this", help},

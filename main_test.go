@@ -284,7 +284,7 @@ func TestABadVariableIsNamedAndEndsWith2(t *testing.T) {
 
 func TestACommandThatIsNoneEndsWith2(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"fly"}, {"serve", "now"}, {"db"}, {"db", "url"}, {"db", "url", "--role", "postgres"}, {"migrate", "-v"}} {
+	for _, args := range [][]string{{"fly"}, {"serve", "now"}, {"db"}, {"db", "url"}, {"db", "url", "--role", "app_search"}, {"db", "start", "now"}, {"migrate", "-v"}} {
 		var out, errOut bytes.Buffer
 		if got := run(context.Background(), args, func(string) string { return "" }, &out, &errOut); got != exitUsage || errOut.Len() == 0 {
 			t.Errorf("%v: exit %d, said %q", args, got, errOut.String())

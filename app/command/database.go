@@ -13,6 +13,7 @@ import (
 	"upwork-ai-agent/db"
 	"upwork-ai-agent/db/demo"
 	"upwork-ai-agent/db/embedded"
+	"upwork-ai-agent/db/isolation"
 	"upwork-ai-agent/db/migrate"
 )
 
@@ -33,6 +34,9 @@ func (r *Runtime) Database(ctx context.Context, demoIfEmpty bool) (*db.DB, func(
 		owner, o.TenantURL, o.ControlURL = pg.URL("app_owner", DatabaseName), pg.URL("app_tenant", DatabaseName), pg.URL("app_control", DatabaseName)
 	}
 	d, err := r.open(ctx, owner, o)
+	if errors.Is(err, isolation.ErrUnsafe) && r.Config.Embedded() {
+		err = fmt.Errorf("%w\nThe embedded Postgres stops with the app; to mend it, run it alone with `db start`", err)
+	}
 	if err == nil && r.Config.Embedded() && demoIfEmpty {
 		err = demo.LoadIfEmpty(ctx, d, time.Now(), r.Out)
 	}
@@ -56,13 +60,7 @@ func (r *Runtime) connections() db.Options {
 func (r *Runtime) existing(ctx context.Context) (db.Options, func(), error) {
 	o, stop := r.connections(), func() {}
 	if r.Config.Embedded() {
-		if err := r.Config.Complete(); err != nil {
-			return o, nil, err
-		}
-		if !embedded.Made(r.Data) {
-			return o, nil, fmt.Errorf("there is no database in %s yet; start the app first", r.Data)
-		}
-		pg, err := embedded.Start(ctx, embedded.Options{DataDir: r.Data, BinDir: r.Config.PostgresBin, Log: io.Discard})
+		pg, err := r.asItIs(ctx, io.Discard)
 		if err != nil {
 			return o, nil, err
 		}
@@ -74,6 +72,25 @@ func (r *Runtime) existing(ctx context.Context) (db.Options, func(), error) {
 		return o, nil, err
 	}
 	return o, stop, nil
+}
+
+// asItIs is the embedded server with what is in it. One that runs is left to who started it.
+func (r *Runtime) asItIs(ctx context.Context, log io.Writer) (*embedded.Server, error) {
+	if err := r.made(); err != nil {
+		return nil, err
+	}
+	return embedded.Start(ctx, embedded.Options{DataDir: r.Data, BinDir: r.Config.PostgresBin, Log: log, Guest: true})
+}
+
+// made is nil when there is an embedded database.
+func (r *Runtime) made() error {
+	if err := r.Config.Complete(); err != nil {
+		return err
+	}
+	if !embedded.Made(r.Data) {
+		return fmt.Errorf("there is no database in %s yet; start the app first", r.Data)
+	}
+	return nil
 }
 
 // unlock adds the keys that open tenants.
