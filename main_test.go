@@ -276,7 +276,7 @@ func TestABadVariableIsNamedAndEndsWith2(t *testing.T) {
 		if got != exitUsage || rest != "" || out.Len() != 0 {
 			t.Errorf("%s=%s: exit %d, said %q", variable, value, got, errOut.String())
 		}
-		if want := map[string]string{"DATABASE_URL": "TENANT_DATABASE_URL"}[variable]; !strings.HasPrefix(first, variable+": ") && !strings.HasPrefix(first, want+": ") {
+		if want := map[string]string{"DATABASE_URL": "CONTROL_DATABASE_URL, SEAL_KEYS, SESSION_KEYS, TENANT_DATABASE_URL"}[variable]; !strings.HasPrefix(first, variable+": ") && !strings.HasPrefix(first, want+": ") {
 			t.Errorf("%s=%s: said %q", variable, value, first)
 		}
 	}

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/base64"
 	"fmt"
 	"net"
@@ -47,6 +48,9 @@ type Config struct {
 
 	PlatformAdmins []string // Clerk user ids; empty: nobody, or the sandbox's operator
 }
+
+// external tells whether there is a database of somebody's own.
+func (c Config) external() bool { return c.OwnerURL != "" || c.TenantURL != "" || c.ControlURL != "" }
 
 // Embedded tells whether Postgres is ours to run.
 func (c Config) Embedded() bool { return c.TenantURL == "" }
@@ -115,19 +119,14 @@ type rule struct {
 }
 
 func (c Config) check() error {
-	external := c.OwnerURL != "" || c.TenantURL != "" || c.ControlURL != ""
-	sandbox := c.Sandbox() && c.Kept
+	if err := c.missing(c.needs()); err != nil {
+		return cmp.Or(c.Complete(), err) // who keeps nothing needs more than that
+	}
+	external, sandbox := c.external(), c.Sandbox() && c.Kept
 	for _, r := range []rule{
-		{external && c.TenantURL == "", "TENANT_DATABASE_URL", "is needed when one of the database URLs is set (it logs in as app_tenant)"},
-		{external && c.ControlURL == "", "CONTROL_DATABASE_URL", "is needed when one of the database URLs is set (it logs in as app_control)"},
-		{external && len(c.SealKeys) == 0, "SEAL_KEYS", "is needed with a database of your own; `openssl rand -base64 32` makes one"},
-		{external && len(c.SessionKeys) == 0, "SESSION_KEYS", "is needed with a database of your own; `openssl rand -base64 32` makes one"},
 		{!external && c.Pooled, "DB_POOLER", "has no meaning for the embedded Postgres"},
 		{external && c.PostgresBin != "", "POSTGRES_BIN", "has no meaning with a database of your own"},
-		{c.ClerkSecretKey != "" && c.ClerkPublishableKey == "", "CLERK_PUBLISHABLE_KEY", "is needed together with CLERK_SECRET_KEY"},
-		{c.ClerkSecretKey == "" && c.ClerkPublishableKey != "", "CLERK_SECRET_KEY", "is needed together with CLERK_PUBLISHABLE_KEY"},
 		{c.ClerkSecretKey == "" && c.ClerkAPIURL != "", "CLERK_API_URL", "has no meaning without Clerk's keys"},
-		{sandbox && c.BaseURL.Scheme == "https", "CLERK_SECRET_KEY", "is needed when BASE_URL is https: the sandbox signs anybody in and is for this machine only"},
 		{sandbox && !loopback(c.BaseURL.Hostname()), "BASE_URL", "must be localhost as long as sign-in is the sandbox's, which signs anybody in; set Clerk's keys to serve others"},
 		{sandbox && !loopbackAddr(c.Addr), "ADDR", "must be a loopback address as long as sign-in is the sandbox's, which signs anybody in"},
 		{!c.Sandbox() && c.BaseURL.Scheme == "http" && !loopback(c.BaseURL.Hostname()), "BASE_URL", "must be https: without it the session cookie could be read on the way"},
@@ -139,26 +138,59 @@ func (c Config) check() error {
 	return nil
 }
 
+// need is what must be set when something else is, or is not.
+type need struct {
+	arises    bool
+	variables []string
+	because   string
+}
+
+// needs are those that arise from what is set. That of a program that keeps nothing is apart: it is asked by Complete.
+func (c Config) needs() []need {
+	return []need{
+		{c.external(), ofDatabase,
+			"a database of your own is asked as app_tenant and as app_control, and `openssl rand -base64 32` makes a key"},
+		{c.ClerkSecretKey != "" || c.ClerkPublishableKey != "", clerkKeys, "Clerk's keys are two"},
+		{c.Sandbox() && c.Kept && c.BaseURL.Scheme == "https", clerkKeys, "without them sign-in is the sandbox's, which signs anybody in and is for this machine only, and BASE_URL is https"},
+	}
+}
+
+var (
+	ofDatabase = []string{"TENANT_DATABASE_URL", "CONTROL_DATABASE_URL", "SEAL_KEYS", "SESSION_KEYS"}
+	clerkKeys  = []string{"CLERK_SECRET_KEY", "CLERK_PUBLISHABLE_KEY"}
+)
+
+// keepless is the need of a program that can make nothing for itself.
+var keepless = need{true, slices.Concat(ofDatabase, clerkKeys),
+	"with DATA_DIR=off, as in the container image, there is no Postgres, no key and no sandbox of the program's own. README.md, “Running it for others”, says what each is"}
+
+// missing names at once everything that needs ask for and that is not there; nil is nothing.
+func (c Config) missing(needs []need) error {
+	there := map[string]bool{
+		"TENANT_DATABASE_URL": c.TenantURL != "", "CONTROL_DATABASE_URL": c.ControlURL != "", "SEAL_KEYS": len(c.SealKeys) > 0,
+		"SESSION_KEYS": len(c.SessionKeys) > 0, "CLERK_SECRET_KEY": c.ClerkSecretKey != "", "CLERK_PUBLISHABLE_KEY": c.ClerkPublishableKey != "",
+	}
+	var names, because []string
+	for _, n := range needs {
+		lacking := slices.DeleteFunc(slices.Clone(n.variables), func(name string) bool { return !n.arises || there[name] })
+		if len(lacking) > 0 {
+			names, because = append(names, lacking...), append(because, n.because)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	slices.Sort(names)
+	return &Error{strings.Join(slices.Compact(names), ", "), "must be set: " + strings.Join(because, "; ")}
+}
+
 // Complete is nil when everything is there that cannot be made up. The program asks before it makes something up, so that
 // commands that need nothing run without.
 func (c Config) Complete() error {
 	if c.Kept {
 		return nil
 	}
-	var missing []string
-	for name, there := range map[string]bool{
-		"TENANT_DATABASE_URL": c.TenantURL != "", "CONTROL_DATABASE_URL": c.ControlURL != "", "SEAL_KEYS": len(c.SealKeys) > 0,
-		"SESSION_KEYS": len(c.SessionKeys) > 0, "CLERK_SECRET_KEY": c.ClerkSecretKey != "", "CLERK_PUBLISHABLE_KEY": c.ClerkPublishableKey != "",
-	} {
-		if !there {
-			missing = append(missing, name)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	slices.Sort(missing)
-	return &Error{strings.Join(missing, ", "), "must be set: with DATA_DIR=off, as in the container image, there is no Postgres, no key and no sandbox of the program's own. README.md, “Running it for others”, says what each is"}
+	return c.missing([]need{keepless})
 }
 
 func loopback(host string) bool {

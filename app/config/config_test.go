@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 
@@ -118,12 +119,38 @@ func TestWithoutADataDirectoryEverythingMustBeGiven(t *testing.T) {
 	}
 }
 
+func TestEverythingThatIsMissingIsNamedAtOnce(t *testing.T) {
+	t.Parallel()
+	urls := map[string]string{"TENANT_DATABASE_URL": "postgres://t/app", "CONTROL_DATABASE_URL": "postgres://c/app"}
+	with := func(more ...string) map[string]string {
+		env := maps.Clone(urls)
+		for i := 0; i < len(more); i += 2 {
+			env[more[i]] = more[i+1]
+		}
+		return env
+	}
+	for want, env := range map[string]map[string]string{
+		"SEAL_KEYS, SESSION_KEYS": urls,
+		"CONTROL_DATABASE_URL, SEAL_KEYS, SESSION_KEYS, TENANT_DATABASE_URL":                        {"DATABASE_URL": "postgres://o/app"},
+		"CLERK_PUBLISHABLE_KEY, SEAL_KEYS, SESSION_KEYS":                                            with("CLERK_SECRET_KEY", "sk_test_x"),
+		"CLERK_PUBLISHABLE_KEY, CLERK_SECRET_KEY, SEAL_KEYS, SESSION_KEYS":                          with("DATA_DIR", "off"),
+		"CLERK_PUBLISHABLE_KEY, CLERK_SECRET_KEY, SESSION_KEYS":                                     with("BASE_URL", "https://app.example.com", "SEAL_KEYS", key),
+		"CLERK_PUBLISHABLE_KEY, CONTROL_DATABASE_URL, SEAL_KEYS, SESSION_KEYS, TENANT_DATABASE_URL": {"DATA_DIR": "off", "DATABASE_URL": "postgres://o/app", "CLERK_SECRET_KEY": "sk_test_x"},
+	} {
+		_, err := load(env)
+		var bad *config.Error
+		if !errors.As(err, &bad) || bad.Variable != want || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%v: error is %v, want one that names %s", env, err, want)
+		}
+	}
+}
+
 func TestTheSandboxStaysOnThisMachine(t *testing.T) {
 	t.Parallel()
 	for variable, env := range map[string]map[string]string{
-		"CLERK_SECRET_KEY": {"BASE_URL": "https://localhost:8080"},
-		"BASE_URL":         {"BASE_URL": "http://app.example.com"},
-		"ADDR":             {"ADDR": "0.0.0.0:8080"},
+		"CLERK_PUBLISHABLE_KEY, CLERK_SECRET_KEY": {"BASE_URL": "https://localhost:8080"},
+		"BASE_URL": {"BASE_URL": "http://app.example.com"},
+		"ADDR":     {"ADDR": "0.0.0.0:8080"},
 	} {
 		_, err := load(env)
 		var bad *config.Error
