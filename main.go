@@ -39,7 +39,7 @@ func commands() []entry {
 		{"migrate", "", "bring the database up to date", command.Migrate},
 		{"demo", "", "load the two demo organizations, unless they are there", command.Demo},
 		{"doctor", "[--json]", "look at roles, tables, policies, grants, indexes, pooler and clocks, and say how to mend what is wrong", command.Doctor},
-		{"prove", "[--json] [--html FILE]", "try every attack on every table, view and function of the running database, and sign what came of it; --verify FILE checks a report", command.Prove},
+		{"prove", "[--json] [--html FILE]", "try every attack on every table, view and function of the running database, and sign what came of it; --verify FILE checks a report; - is standard output or input", command.Prove},
 		{"why", "--tenant T --member M --table T --id ID …", "say what lets a member select, insert, update or delete (--operation) a row, and what does not; [--json]", command.Why},
 		{"db bootstrap", "", "print the SQL that a database administrator runs once on a server of your own", command.Bootstrap},
 		{"db start", "", "run the embedded Postgres alone until Ctrl-C, unchecked: to mend what the app refuses to start on", command.StartDatabase},

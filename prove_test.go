@@ -26,6 +26,21 @@ func finish(t *testing.T, cmd *exec.Cmd) (out, errOut string, code int) {
 	return said.String(), complained.String(), cmd.ProcessState.ExitCode()
 }
 
+func TestAPageOfTheProofOnStandardOutputIsAloneThere(t *testing.T) {
+	t.Parallel()
+	dir, port := place(t)
+	output(t, program(t, dir, port, "migrate"))
+	if _, said, code := finish(t, program(t, dir, port, "prove", "--json", "--html", "-")); code != exitUsage || !strings.Contains(said, "standard output") {
+		t.Errorf("two reports on it: %d, %s", code, said)
+	}
+
+	page, beside, code := finish(t, program(t, dir, port, "prove", "--html", "-"))
+
+	if code != 0 || !strings.HasPrefix(page, "<!DOCTYPE html>") || !strings.HasSuffix(strings.TrimSpace(page), "</html>") || !strings.Contains(beside, "Nothing crosses.") {
+		t.Errorf("%d: %.40q … %.40q, %s", code, page, page[max(0, len(page)-40):], beside)
+	}
+}
+
 func TestTheDemoIsProvenWhileItIsServed(t *testing.T) {
 	t.Parallel()
 	dir, port := place(t)
@@ -51,6 +66,11 @@ func TestTheDemoIsProvenWhileItIsServed(t *testing.T) {
 	drawn, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
+	}
+	piped := program(t, dir, port, "prove", "--verify", "-")
+	piped.Stdin = bytes.NewReader(drawn)
+	if said, complaint, code := finish(t, piped); code != 0 || !strings.Contains(said, "was signed by this installation") {
+		t.Errorf("verified from standard input: %d, %s %s", code, said, complaint)
 	}
 	if err := os.WriteFile(page, bytes.Replace(drawn, []byte("<dd>0</dd>"), []byte("<dd>1</dd>"), 1), 0o644); err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 
 	"upwork-ai-agent/db"
@@ -48,6 +49,9 @@ func Prove(ctx context.Context, r *Runtime, args []string) error {
 	if verify != "" {
 		return r.verify(ctx, verify)
 	}
+	if page == standard && asJSON {
+		return UsageError("prove: --json and --html - would both write to standard output; give --html a file.")
+	}
 	o, stop, err := r.existing(ctx)
 	if err != nil {
 		return err
@@ -58,15 +62,31 @@ func Prove(ctx context.Context, r *Runtime, args []string) error {
 		return err
 	}
 	r.Complain("keeping the proof", err)
-	if page != "" {
+	if err := r.present(report, page, asJSON); err != nil || report.OK {
+		return err
+	}
+	return ErrSaid
+}
+
+// standard stands for standard output or input where a file is asked for: in a container there is no place for one.
+const standard = "-"
+
+// present writes the report as a page, where one is wanted, and shows it: beside a page on standard output, where progress is.
+func (r *Runtime) present(report isolation.Report, page string, asJSON bool) error {
+	switch page {
+	case "":
+	case standard:
+		if _, err := r.Out.Write(report.HTML()); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(r.Err, report)
+		return err
+	default:
 		if err := os.WriteFile(page, report.HTML(), 0o644); err != nil {
 			return err
 		}
 	}
-	if err := r.show(report, asJSON); err != nil || report.OK {
-		return err
-	}
-	return ErrSaid
+	return r.show(report, asJSON)
 }
 
 // verify says whether the report in a file is one that this installation has signed.
@@ -74,9 +94,12 @@ func (r *Runtime) verify(ctx context.Context, file string) error {
 	if r.Config.Embedded() && !embedded.Made(r.Data) {
 		return fmt.Errorf("there is no installation in %s that could have signed it", r.Data)
 	}
-	text, err := os.ReadFile(file)
+	text, err := contents(file)
 	if err != nil {
 		return err
+	}
+	if file == standard {
+		file = "the report"
 	}
 	o := r.connections()
 	if err := r.unlock(&o); err != nil {
@@ -88,6 +111,13 @@ func (r *Runtime) verify(ctx context.Context, file string) error {
 	}
 	_, err = fmt.Fprintf(r.Out, "%s was signed by this installation and has not been changed since.\n%s\n", file, report.Summary())
 	return err
+}
+
+func contents(file string) ([]byte, error) {
+	if file == standard {
+		return io.ReadAll(os.Stdin)
+	}
+	return os.ReadFile(file)
 }
 
 // Why says what lets a member reach a row, and what does not.
