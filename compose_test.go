@@ -86,7 +86,7 @@ func TestEveryContainerIsHardenedAndPinned(t *testing.T) {
 			t.Errorf("%s runs %q, which is no version", name, s.Image)
 		}
 		for _, p := range s.Ports {
-			if name != "app" || p != "127.0.0.1:8080:8080" {
+			if name != "app" || p != "127.0.0.1:8080:8080" && p != "127.0.0.1:9091:9090" {
 				t.Errorf("%s is reachable at %s", name, p)
 			}
 		}
@@ -126,6 +126,9 @@ func TestTheComposeFileHoldsNoSecretAndOnlyVariablesThatExist(t *testing.T) {
 		if m[2] == ":?" && !required || m[2] == "" {
 			t.Errorf("%s must be set, and .env.example does not have it empty", m[1])
 		}
+		if built := m[1] == "VERSION" || m[1] == "REVISION"; !required && !built && !regexp.MustCompile(`(?m)^`+m[1]+`=`).Match(example) {
+			t.Errorf("%s can be set, and .env.example does not say so", m[1])
+		}
 		if secret := regexp.MustCompile(`PASSWORD|KEY`).MatchString(m[1]); secret && m[2] != ":?" {
 			t.Errorf("%s has a default: %s", m[1], m[0])
 		}
@@ -137,10 +140,13 @@ func TestTheComposeFileHoldsNoSecretAndOnlyVariablesThatExist(t *testing.T) {
 	c := compose(t)
 	for _, name := range []string{"app", "migrate"} {
 		for variable := range c.Services[name].Environment {
-			if !known[variable] {
+			if !known[variable] && !strings.HasPrefix(variable, "OTEL_") { // the SDK reads its own
 				t.Errorf("%s sets %s, which the program does not know", name, variable)
 			}
 		}
+	}
+	if metrics := c.Services["app"]; metrics.Environment["METRICS_ADDR"] != "0.0.0.0:9090" || !slices.Contains(metrics.Ports, "127.0.0.1:9091:9090") {
+		t.Errorf("nobody outside reaches the metrics: %q at %q", metrics.Ports, metrics.Environment["METRICS_ADDR"])
 	}
 	if c.Services["app"].Environment["DATABASE_URL"] != "" {
 		t.Error("the app has the password of the tables' owner")
