@@ -97,7 +97,7 @@ func proofVerdict(ok bool, leaks, oracles int) string {
 	case leaks+oracles > 0:
 		return "Something got through."
 	}
-	return "Nothing got through, but not everything could be tried."
+	return "Nothing got through, but not everything could be proven."
 }
 
 // proofTook is how long a proof took.

@@ -59,6 +59,7 @@ type PosturePage struct {
 	Shell
 	Period   Period
 	Posture  isolation.Findings
+	Found    *isolation.Report // the last proof, when it found something; nil otherwise
 	Proofs   []control.ProofLine
 	Activity []control.ActivityPoint
 	Tried    []control.AttemptPoint

@@ -31,7 +31,15 @@ func report(ok bool) *isolation.Report {
 }
 
 func line(ok bool) control.ProofLine {
-	return control.ProofLine{ID: one, At: now.Add(-time.Hour), TookMS: 900, OK: ok, Checks: 12480, Leaks: 1, Oracles: 2}
+	return control.ProofLine{ID: one, At: now.Add(-time.Hour), TookMS: 900, OK: ok, Checks: 12480, Leaks: 1, Oracles: 2, Unproven: 3}
+}
+
+// unproven is a proof that nothing got through and that could not prove all.
+func unproven() *isolation.Report {
+	r := report(false)
+	r.Leaks, r.Oracles, r.Unproven = 0, 0, 2
+	r.Breaches = []isolation.Breach{{Kind: isolation.Unproven, Path: "direct", Context: "none", Object: evil, Attack: "select", Fault: evil}, {Kind: isolation.Unproven}}
+	return r
 }
 
 func isolationPage(period string) views.IsolationPage {
@@ -73,17 +81,18 @@ func guarded() map[string]templ.Component {
 			{ID: two, Name: "Beta", State: "suspended", Isolation: "schema", Place: evil}}}),
 		"tenants-none":     views.Tenants(views.TenantsPage{Shell: operator("Tenants")}),
 		"tenants-no-match": views.Tenants(views.TenantsPage{Shell: operator("Tenants"), Filter: control.TenantFilter{Query: "x"}}),
-		"posture": views.Posture(views.PosturePage{Shell: operator("Isolation"), Period: views.Periods[2], Posture: isolation.Findings{{Place: "main" + evil, Object: evil, Fault: evil, Mend: evil}}, Proofs: []control.ProofLine{line(true), line(false)},
+		"posture": views.Posture(views.PosturePage{Shell: operator("Isolation"), Period: views.Periods[2], Posture: isolation.Findings{{Place: "main" + evil, Object: evil, Fault: evil, Mend: evil}}, Proofs: []control.ProofLine{line(false), line(true)}, Found: report(false),
 			Activity: []control.ActivityPoint{{At: now, Calls: 100, Refused: 40}, {At: now.AddDate(0, 0, -29), Calls: 7}}, Tried: []control.AttemptPoint{{At: now, Count: 3}},
 			Noisy: []control.NoisyTenant{{ID: one, Name: evil, Calls: 9, Rows: 8, RefusedWrites: 7, RefusedContexts: 6, Attempts: 5}},
 			Attempts: []control.AttemptLine{{ID: one, FirstAt: now, LastAt: now, Tried: one, TriedName: evil, Person: "user_x" + evil, Email: evil, Own: ptr(two), OwnName: evil, Kind: "foreign_id", Entity: "job", EntityID: ptr(work), Count: 3, RequestID: evil},
 				{ID: two, LastAt: now, TriedName: "Acme", Kind: evil, Entity: evil, Count: 9, RequestID: "R"}}}),
-		"components":   views.Components(operator("Components")),
-		"posture-none": views.Posture(views.PosturePage{Shell: operator("Isolation"), Period: day}),
-		"why":          views.Why(views.WhyPage{Shell: operator("Why?")}),
-		"why-wrong":    views.Why(views.WhyPage{Shell: operator("Why?"), Question: question, Errors: wrong}),
-		"why-refused":  views.Why(views.WhyPage{Shell: operator("Why?"), Question: question, Answer: whyAnswer(false)}),
-		"why-allowed":  views.Why(views.WhyPage{Shell: operator("Why?"), Question: question, Answer: whyAnswer(true)}),
+		"components":       views.Components(operator("Components")),
+		"posture-unproven": views.Posture(views.PosturePage{Shell: operator("Isolation"), Period: day, Found: unproven(), Proofs: []control.ProofLine{{At: now, Checks: 9, Unproven: 2}}}),
+		"posture-none":     views.Posture(views.PosturePage{Shell: operator("Isolation"), Period: day}),
+		"why":              views.Why(views.WhyPage{Shell: operator("Why?")}),
+		"why-wrong":        views.Why(views.WhyPage{Shell: operator("Why?"), Question: question, Errors: wrong}),
+		"why-refused":      views.Why(views.WhyPage{Shell: operator("Why?"), Question: question, Answer: whyAnswer(false)}),
+		"why-allowed":      views.Why(views.WhyPage{Shell: operator("Why?"), Question: question, Answer: whyAnswer(true)}),
 		"tasks": views.Tasks(views.TasksPage{Shell: operator("Tasks"), Filter: control.TaskFilter{State: "retryable", Kind: "b" + evil}, Counts: []control.TaskCount{{Kind: "a", State: "running", Count: 1}, {Kind: "b" + evil, State: "completed", Count: 2}, {Kind: "b" + evil, State: "retryable", Count: 3}},
 			Rows: []control.TaskLine{{ID: 1234, Kind: "b" + evil, State: "retryable", Tenant: ptr(one), TenantName: evil, Attempt: 3, MaxAttempts: 25, ScheduledAt: now.Add(5 * time.Minute), Error: "select secret from jobs: SQLSTATE 42P01"},
 				{ID: 9, Kind: "prove", State: "running", Attempt: 1, MaxAttempts: 25, AttemptedAt: ptr(now.Add(-time.Second))}, {ID: 8, Kind: "a", State: "discarded", Attempt: 25, MaxAttempts: 25, FinalizedAt: ptr(now.Add(-time.Hour)), Error: "deliver: database unavailable"},

@@ -50,11 +50,17 @@ func (h *handlers) lastReport(c echo.Context) (*isolation.Report, []byte, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	var report isolation.Report
-	if err := json.Unmarshal(proof.Report, &report); err != nil {
-		return nil, nil, fmt.Errorf("last proof: %w", err)
+	report, err := reportOf(proof)
+	return report, proof.Report, err
+}
+
+// reportOf reads the report of a proof.
+func reportOf(p control.Proof) (*isolation.Report, error) {
+	var r isolation.Report
+	if err := json.Unmarshal(p.Report, &r); err != nil {
+		return nil, fmt.Errorf("last proof: %w", err)
 	}
-	return &report, proof.Report, nil
+	return &r, nil
 }
 
 // proofName is what a download of a proof is called.

@@ -23,6 +23,15 @@ func prove(t *testing.T, s *webtest.Site) {
 		VALUES (gen_random_uuid(), now() - interval '5 minutes', 21340, true, 12480, 0, 0, 0, $1, 'x')`, aProof)
 }
 
+// proveNot keeps a later proof, with leaks and with checks that could not be proven.
+func proveNot(t *testing.T, s *webtest.Site, leaks, unproven int) {
+	t.Helper()
+	exec(t, s.Database, `INSERT INTO control.proofs (id, at, took_ms, ok, checks, leaks, oracles, unproven, report, signature)
+		SELECT gen_random_uuid(), now(), 21340, false, 12480, $1::int, 0, $2::int,
+		       $3::jsonb || jsonb_build_object('ok', false, 'leaks', $1::int, 'unproven', $2::int, 'findings',
+		         '[{"kind":"unproven","path":"direct","context":"none","object":"jobs <b>","attack":"select","fault":"no answer in time"}]'::jsonb), 'x'`, leaks, unproven, aProof)
+}
+
 func alarm(t *testing.T, s *webtest.Site, organization string) {
 	t.Helper()
 	exec(t, s.Database, "INSERT INTO alerts (tenant_id, id, kind, count) VALUES ("+tenantOf+", gen_random_uuid(), 'attempts', 23)", organization)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"strings"
@@ -90,6 +91,7 @@ func (h *handlers) isolationOfAll(c echo.Context, tx *db.ControlTx) (templ.Compo
 	err := gather(
 		func() (err error) { p.Posture, err = h.posture(ctx); return err },
 		func() error { return control.Proofs(ctx, tx, proofsShown, &p.Proofs) },
+		func() (err error) { p.Found, err = lastFound(ctx, tx, p.Proofs); return err },
 		func() error { return control.ActivityOverTime(ctx, tx, uuid.Nil, since, p.Period.Step, &p.Activity) },
 		func() error { return control.AttemptsOverTime(ctx, tx, since, p.Period.Step, &p.Tried) },
 		func() error { return control.Noisy(ctx, tx, since, noisyShown, &p.Noisy) },
@@ -97,6 +99,19 @@ func (h *handlers) isolationOfAll(c echo.Context, tx *db.ControlTx) (templ.Compo
 	)
 	p.Shell = operatorShell(c, "Isolation", "isolation")
 	return views.Posture(p), err
+}
+
+// lastFound is the report of the last proof, when that found something; nil otherwise. A report is long: one that holds is
+// not read.
+func lastFound(ctx context.Context, tx *db.ControlTx, proofs []control.ProofLine) (*isolation.Report, error) {
+	if len(proofs) == 0 || proofs[0].OK {
+		return nil, nil
+	}
+	var last []control.Proof
+	if err := control.LastProof(ctx, tx, &last); err != nil || len(last) == 0 || last[0].OK {
+		return nil, err
+	}
+	return reportOf(last[0])
 }
 
 // whyPage answers why a member cannot do something with a row. The question stands in the address, so that it can be sent to

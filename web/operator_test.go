@@ -127,6 +127,41 @@ func TestTheOperatorFindsOrganizationsByNameStateAndOrder(t *testing.T) {
 	}
 }
 
+func TestTheOperatorSeesWhatTheLastProofFoundAlsoWhereItOnlyCouldNotProve(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := asOperator(t, s)
+	prove(t, s)
+	newest := func(p *webtest.Page) string { return cells(p.Find("#proofs ~ table tbody tr").First()) }
+	if p := b.Get("/admin/isolation"); p.Find("#found").Length() != 0 || !strings.HasSuffix(newest(p), "|Holds|12,480|0|0|0|21.3s") {
+		t.Errorf("a proof that holds: %q", newest(p))
+	}
+	proveNot(t, s, 0, 2)
+	if overview := b.Get("/admin").Find("li:has(.badge)"); overview.Find(".badge").Text() != "Not proven" || !strings.Contains(overview.Text(), "0 leaks, 0 oracles, 2 not proven") {
+		t.Errorf("the overview says %q", overview.Text())
+	}
+	p := b.Get("/admin/isolation")
+	if !strings.HasSuffix(newest(p), "|Not proven|12,480|0|0|2|21.3s") {
+		t.Errorf("the list of proofs says %q", newest(p))
+	}
+	found := p.Find("section:has(#found)")
+	if got := cells(found.Find("tbody tr")); got != "Not proven|jobs <b>|select, none, direct|no answer in time" {
+		t.Errorf("what was found is %q", got)
+	}
+	if found.Find(".verdict strong").Text() != "Nothing got through, but not everything could be proven." || !strings.Contains(found.Text(), "The first 1 of 2 are listed.") {
+		t.Errorf("of what could not be proven it says %q", found.Text())
+	}
+	proveNot(t, s, 1, 2)
+	if leak := b.Get("/admin/isolation").Find("section:has(#found) .verdict"); leak.Find(".badge").Text() != "Does not hold" || leak.Find("strong").Text() != "Something got through." {
+		t.Errorf("of a leak it says %q", leak.Text())
+	}
+}
+
+// cells are the texts of a row.
+func cells(row *selection) string {
+	return strings.Join(row.Find("td").Map(func(_ int, c *selection) string { return strings.Join(strings.Fields(c.Text()), " ") }), "|")
+}
+
 func TestAQuestionThatIsNotUnderstoodIsKeptAndTold(t *testing.T) {
 	t.Parallel()
 	s := start(t)

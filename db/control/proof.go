@@ -38,13 +38,20 @@ func SaveProof(ctx context.Context, t *sealed.ControlTx, p Proof) error {
 			p.ID, p.At, p.TookMS, p.OK, p.Checks, p.Leaks, p.Oracles, p.Unproven, p.Report, p.Signature))
 }
 
+const latestProof = `
+	SELECT id, at, took_ms, ok, checks, leaks, oracles, unproven, report, signature
+	FROM control.proofs ORDER BY at DESC, id DESC LIMIT 1`
+
 // LatestProof is the newest proof; sealed.ErrNotFound when there is none yet.
 func LatestProof(ctx context.Context, d *sealed.DB) (Proof, error) {
 	var p Proof
-	err := sealed.Peek(ctx, d, "control.latest_proof", `
-		SELECT id, at, took_ms, ok, checks, leaks, oracles, unproven, report, signature
-		FROM control.proofs ORDER BY at DESC, id DESC LIMIT 1`, &p)
+	err := sealed.Peek(ctx, d, "control.latest_proof", latestProof, &p)
 	return p, err
+}
+
+// LastProof is LatestProof beside what else a transaction reads: one, or none.
+func LastProof(ctx context.Context, t *sealed.ControlTx, into *[]Proof) error {
+	return sealed.ControlList(ctx, t, "control.last_proof", latestProof, into)
 }
 
 // Proofs lists the last proofs, newest first, at most limit.

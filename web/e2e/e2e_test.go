@@ -161,6 +161,8 @@ func TestEveryPageIsAccessibleInBothThemesAndFitsASmallScreen(t *testing.T) {
 	lookAt(t, ctx, map[string]string{"isolation-none": pages["isolation"]})
 	happen(t, s)
 	lookAt(t, ctx, pages)
+	fail(t, s)
+	lookAt(t, ctx, map[string]string{"isolation-broken": pages["isolation"]})
 }
 
 // lookAt opens every page and looks at it.

@@ -64,6 +64,26 @@ func happen(t *testing.T, s *webtest.Site) {
 		WHERE x.m = n % 7`)
 }
 
+// fail keeps a later proof, which found something.
+func fail(t *testing.T, s *webtest.Site) {
+	t.Helper()
+	r := report()
+	r.OK, r.Oracles, r.Unproven, r.Started = false, 1, 2, time.Now().Add(-time.Minute)
+	r.Breaches = []isolation.Breach{
+		{Kind: isolation.Oracle, Path: "direct", Context: "another organization, with its own token", Object: "proposal_versions", Attack: "foreign key probe", Fault: "23503 where there is a row, and 42501 where there is none"},
+		{Kind: isolation.Unproven, Path: "PgBouncer in transaction mode", Context: "suspended", Object: "jobs", Attack: "merge", Fault: "no answer in time: 57014"},
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Connect(t, "postgres").Exec(context.Background(), `INSERT INTO control.proofs (id, at, took_ms, ok, checks, leaks, oracles, unproven, report, signature)
+		VALUES ($1, now(), $2, false, $3, 0, $4, $5, $6, '')`, uuid.New(), r.TookMS, r.Checks, r.Oracles, r.Unproven, string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // report is a proof as it looks when all is well.
 func report() isolation.Report {
 	r := isolation.Report{OK: true, Started: time.Now().Add(-12 * time.Minute), TookMS: 21340, Installation: "0123456789abcdef", ServerVersion: "15.14",

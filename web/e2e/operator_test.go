@@ -24,4 +24,6 @@ func TestTheOperatorsPagesHoldInBothThemesAndOnASmallScreen(t *testing.T) {
 		filled[name] = s.URL + path
 	}
 	lookAt(t, ctx, filled)
+	fail(t, s)
+	lookAt(t, ctx, map[string]string{"overview-broken": s.URL + "/admin", "posture-broken": s.URL + "/admin/isolation?period=7d"})
 }
