@@ -31,6 +31,20 @@ func (p IsolationPage) openAlerts() (open int) {
 	return open
 }
 
+// advice says what an attempt comes to: that it was refused, it says itself; that nothing gets through, only a proof.
+func (p IsolationPage) advice() string {
+	const refused = "The attempts are listed below, and each was refused. "
+	switch {
+	case p.Proof == nil:
+		return refused + "You may want to ask your people."
+	case p.Proof.OK:
+		return refused + "The last proof holds, so you need not do anything, but you may want to ask your people."
+	case p.Proof.Leaks+p.Proof.Oracles > 0:
+		return refused + "But the last proof found a way through, which whoever runs this installation sees too and has to close."
+	}
+	return refused + "But the last proof could not prove everything, which whoever runs this installation sees too and has to mend."
+}
+
 // triedChart is how often this organization was tried.
 func (p IsolationPage) triedChart() Chart {
 	values := make([]int64, p.Period.steps())

@@ -51,7 +51,7 @@ func layout(s Shell) templ.Component {
 			}
 			ctx = templ.InitializeContext(ctx)
 			if s.Alarm {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<p class=\"alarm\" role=\"status\"><strong>Somebody keeps trying to reach data of this organization.</strong> Nothing was given out. <a href=\"/organization/isolation#alerts\">See what was tried</a></p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<p class=\"alarm\" role=\"status\"><strong>Somebody keeps trying to reach or change data of this organization.</strong> Each of these attempts was refused. <a href=\"/organization/isolation#alerts\">See what was tried</a></p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

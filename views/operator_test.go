@@ -110,3 +110,35 @@ func TestNoPageRepeatsWhatADriverSaid(t *testing.T) {
 		t.Errorf("the failures are told as %q", d.Find(`[data-label="Failure"]`).Text())
 	}
 }
+
+func TestNoTextOfThePageContradictsTheLastProof(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		proof                  *isolation.Report
+		badge, verdict, advice string
+	}{
+		"none yet":         {nil, "", "", "You may want to ask your people."},
+		"one that holds":   {report(true), "Holds", "Nothing got through.", "you need not do anything"},
+		"one with a leak":  {report(false), "Does not hold", "Something got through.", "found a way through"},
+		"an unproven one":  {unproven(), "Not proven", "Nothing got through, but not everything could be proven.", "could not prove everything"},
+		"one of no checks": {&isolation.Report{Started: now}, "Not proven", "Nothing got through, but not everything could be proven.", "could not prove everything"},
+	} {
+		p := isolationPage("24h")
+		p.Proof = c.proof
+		d := parse(t, views.Isolation(p))
+		if badge, verdict := d.Find(".verdict .badge").Text(), d.Find(".verdict strong").Text(); badge != c.badge || verdict != c.verdict {
+			t.Errorf("%s: it says %q, %q", name, badge, verdict)
+		}
+		if alerts := d.Find("section:has(#alerts)").Text(); !strings.Contains(alerts, "each was refused") || !strings.Contains(alerts, c.advice) {
+			t.Errorf("%s: the alert says %q", name, alerts)
+		}
+		if alarm := d.Find(".alarm").Text(); !strings.Contains(alarm, "Each of these attempts was refused.") {
+			t.Errorf("%s: the banner says %q", name, alarm)
+		}
+		for _, claim := range []string{"Nothing was given out", "got at anything", "sees its own data and nothing else", "need not do anything"} {
+			if strings.Contains(d.Find("main").Text(), claim) && (c.proof == nil || !c.proof.OK) {
+				t.Errorf("%s: the page claims %q", name, claim)
+			}
+		}
+	}
+}
