@@ -5,6 +5,7 @@ import (
 
 	"upwork-ai-agent/db/alert"
 	"upwork-ai-agent/db/audit"
+	"upwork-ai-agent/db/control"
 	"upwork-ai-agent/db/hit"
 	"upwork-ai-agent/db/isolation"
 )
@@ -75,24 +76,31 @@ func (p Period) chart(id, title string, now time.Time, series ...Series) Chart {
 
 // The words of isolation.
 var (
-	// attemptTexts say what was done, around what it was done to, to those it was done to.
-	attemptTexts = map[string]phrase{"foreign_id": {"Opened", "from another organization"}, "switch": {"Tried to switch to", ""},
-		"form": {"Sent a form made for", "from another organization"}, "refused_write": {"Tried to change", "without the right to"}}
+	// attemptTexts say what was tried, around what it was tried at, to those it was tried at. Whether a foreign id was to be
+	// read or to be changed is not kept: what is said of it is true of both.
+	attemptTexts = map[control.TryKind]phrase{control.ForeignID: {"Tried to reach", "from outside"}, control.Switching: {"Tried to switch to", ""},
+		control.ForeignForm: {"Sent a form made for", "from outside"}, control.RefusedWrite: {"Tried to change", "without the right to"}}
 	// attemptKinds say it to the operator.
-	attemptKinds = map[string]string{"foreign_id": "foreign address", "switch": "switch", "form": "form of another organization", "refused_write": "refused change"}
-	entityNames  = map[string]string{"job": "a job", "proposal": "a proposal", "import": "an import", "organization": "this organization", "page": "a page"}
-	breachNames  = map[isolation.Kind]string{isolation.Leak: "Leak", isolation.Oracle: "Oracle", isolation.Unproven: "Not proven"}
+	attemptKinds = map[control.TryKind]string{control.ForeignID: "foreign id", control.Switching: "switch", control.ForeignForm: "form of another organization", control.RefusedWrite: "refused change"}
+	entityNames  = map[string]string{control.EntityJob: "a job", control.EntityProposal: "a proposal", control.EntityImport: "an import", control.EntitySearch: "a saved search", control.EntityUndo: "an undo",
+		control.EntityNote: "a note", control.EntityMember: "a member", control.EntityOrganization: "this organization", control.EntityPage: "something"}
+	breachNames = map[isolation.Kind]string{isolation.Leak: "Leak", isolation.Oracle: "Oracle", isolation.Unproven: "Not proven"}
 )
 
 // phrase is a sentence around its object.
 type phrase struct{ before, after string }
 
-// attemptWords is what was done, or the bare kind where there are no words for it.
-func attemptWords(kind string) phrase {
-	if text, ok := attemptTexts[kind]; ok {
-		return text
+// attemptWords is what was tried, or the bare kind where there are no words for it. The only thing to do with an undo is to
+// undo it.
+func attemptWords(kind control.TryKind, entity string) (around phrase, what string) {
+	around, ok := attemptTexts[kind]
+	if !ok {
+		around.before = string(kind)
 	}
-	return phrase{before: kind}
+	if entity == control.EntityUndo {
+		return phrase{"Tried to undo", around.after}, "a change"
+	}
+	return around, word(entityNames, entity)
 }
 
 // word is a word of one of the tables of words, or the bare value where there is none.
