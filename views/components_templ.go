@@ -570,7 +570,7 @@ func Components(s Shell) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = keptFields([]KeptField{{"letter", "Dear client,\nwhat was typed is kept."}}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = keptFields([]KeptField{{"letter", "Dear client,\nwhat was typed is kept."}}, nil).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

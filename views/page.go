@@ -145,11 +145,23 @@ type JobPage struct {
 	Proposals []proposal.Row
 	Notes     []job.Note
 	Typed     TypedNote // of a form that was refused
+	Reason    string    // why to skip it, of a form that was refused
 	Sightings []job.Sighting
 	Activity  []audit.Entry
 	Members   []member.Choice // whom the job can be assigned to
 	CanWrite  bool            // the member may triage, note and write proposals
 	Errors    Errors          // reason, note, or ""
+}
+
+// skippable tells whether the page has a form to skip the job.
+func (p JobPage) skippable() bool { return p.CanWrite && job.CanMove(p.Job.Triage, job.Skipped) }
+
+// kept is what was typed into a form that the page does not have any more: the job has moved on.
+func (p JobPage) kept() []KeptField {
+	if p.Errors["reason"] == "" || p.skippable() {
+		return nil
+	}
+	return []KeptField{{"reason", p.Reason}}
 }
 
 // TypedNote is a note as it was typed.

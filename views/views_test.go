@@ -151,6 +151,7 @@ func pages() map[string]templ.Component {
 		"jobs-none":           views.Jobs(views.JobsPage{Shell: empty}),
 		"job":                 views.Job(views.JobPage{Shell: shell("Job"), Job: aJob(), CanWrite: true, Members: members(), Notes: notes(), Typed: views.TypedNote{ID: two, Text: evil}, Errors: views.Errors{"note": evil}, Proposals: []proposal.Row{aProposal(proposal.Draft)}, Sightings: []job.Sighting{{Format: evil, Source: evil, Outcome: job.RowNew, At: now}}, Activity: []audit.Entry{{Event: "job.triaged", Actor: evil, Detail: map[string]any{"from": "new", "to": "skipped"}, CreatedAt: now}}}),
 		"job-viewer":          views.Job(views.JobPage{Shell: shell("Job"), Job: hostile, Notes: notes()}),
+		"job-reason-refused":  views.Job(views.JobPage{Shell: shell("Job"), Job: aJob(), CanWrite: true, Reason: evil, Errors: views.Errors{"reason": evil}}),
 		"job-note-refused":    views.Job(views.JobPage{Shell: shell("Job"), Job: hostile, CanWrite: true, Typed: views.TypedNote{Text: evil}, Errors: views.Errors{"note": evil}}),
 		"import":              views.Import(views.ImportPage{Shell: shell("Import"), Text: evil, Errors: views.Errors{"text": evil, "file": evil}, Recent: []job.Import{imported, previewed}, CanWrite: true}),
 		"import-preview":      views.ImportResult(views.ImportResultPage{Shell: shell("Preview"), Import: previewed, Rows: rows, CanWrite: true}),

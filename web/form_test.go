@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"upwork-ai-agent/db/job"
 	"upwork-ai-agent/web/webtest"
 )
 
@@ -241,6 +242,23 @@ func TestTheJobsListFiltersByEverythingInTheAddress(t *testing.T) {
 	for _, cursor := range []string{"x", "1", "1.x", "-1.01890000-0000-7000-8000-000000000000", "9999999999999999999.01890000-0000-7000-8000-000000000000"} {
 		if p := b.Get("/jobs?before=" + cursor); p.Status != http.StatusNotFound {
 			t.Errorf("before=%s: %d", cursor, p.Status)
+		}
+	}
+}
+
+func TestAReasonThatIsTooLongIsKeptWhateverBecameOfTheJob(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b := signIn(t, s, ana, "Acme")
+	importFixture(t, b, "../app/upwork/testdata/vollna_webhook.json")
+	page := b.Get(b.Get("/jobs?q=billing").Find(".row h2 a").AttrOr("href", ""))
+	long := strings.Repeat("why ", 150) + "not"
+	for _, triage := range job.Triages {
+		exec(t, s.Database, "UPDATE jobs SET triage = $1", string(triage))
+		p := b.Submit(page, "form:has(#reason)", url.Values{"to": {"skipped"}, "reason": {long}})
+		field := p.Find("[aria-describedby=problem-reason]")
+		if p.Status != http.StatusUnprocessableEntity || p.Find("#problem-reason").Text() != "Keep the reason under 500 characters. You wrote 603." || field.AttrOr("value", "")+field.Text() != long {
+			t.Errorf("%s: %d, the problem is %q, kept is %q", triage, p.Status, p.Find("#problem-reason").Text(), field.AttrOr("value", "")+field.Text())
 		}
 	}
 }

@@ -1,11 +1,13 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/a-h/templ"
 	"github.com/google/uuid"
@@ -183,6 +185,9 @@ var triaged = map[job.Triage]string{
 	job.Skipped: "was skipped", job.Archived: "was archived",
 }
 
+// maxReason is how much is kept of why a job is skipped, in characters, as the form says.
+const maxReason = 500
+
 func (h *handlers) triageJob(c echo.Context, tx *db.Tx) (string, error) {
 	r := signedIn(c)
 	if err := r.form.only("to", "reason", "return_to"); err != nil {
@@ -192,10 +197,11 @@ func (h *handlers) triageJob(c echo.Context, tx *db.Tx) (string, error) {
 	if !slices.Contains(job.Triages, to) {
 		return "", unknownValue("to")
 	}
-	if len([]rune(reason)) > 500 {
+	if n := utf8.RuneCountInString(reason); n > maxReason {
 		return "", redraw(errForm, func(c echo.Context, v *db.View) (templ.Component, error) {
 			return jobPage(c, v, pathID(c), func(p *views.JobPage) {
-				p.Errors = views.Errors{"reason": "Keep the reason under 500 characters. You wrote: " + reason}
+				p.Errors = views.Errors{"reason": fmt.Sprintf("Keep the reason under %d characters. You wrote %d.", maxReason, n)}
+				p.Reason = reason
 			})
 		})
 	}
