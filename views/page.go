@@ -251,11 +251,34 @@ type EditorPage struct {
 	Proposal    proposal.Row
 	Fields      EditorFields
 	Told        Told
-	Errors      Errors // letter, answer-N, bid, bid_amount, note, contract_value, or ""
+	Kept        []KeptField // what was typed into a form that was refused and that the page has no field for
+	Errors      Errors      // letter, answer-N, bid, bid_amount, note, loss_reason, contract_value, or ""
 	Versions    []proposal.Version
 	Events      []proposal.Event
 	Transitions []proposal.Transition // that this member may make now
 	CanWrite    bool
+}
+
+// Asks tells whether a form of the page has a field for what another form of it has sent.
+func (p EditorPage) Asks(field string) bool {
+	switch field {
+	case "note", "loss_reason", "contract_value":
+		return p.CanWrite && slices.ContainsFunc(p.Transitions, func(t proposal.Transition) bool { return asked(t) == field })
+	}
+	return p.CanWrite && p.Proposal.Status.Editable()
+}
+
+// asked is the field that a change of status asks to be told in; empty for none.
+func asked(t proposal.Transition) string {
+	switch {
+	case t.Note:
+		return "note"
+	case t.To == proposal.Declined:
+		return "loss_reason"
+	case t.To == proposal.Hired:
+		return "contract_value"
+	}
+	return ""
 }
 
 // ConflictPage shows two texts of one proposal that were written at the same time.

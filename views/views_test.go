@@ -100,6 +100,13 @@ func editor(s proposal.Status, e views.Errors) views.EditorPage {
 		Transitions: proposal.Transitions(p.Proposal, db.Owner), CanWrite: true}
 }
 
+// keeping is an editor that keeps what none of its forms has a field for.
+func keeping() views.EditorPage {
+	p := editor(proposal.Hired, views.Errors{"": evil, "contract_value": evil})
+	p.Kept = []views.KeptField{{Name: "contract_value", Value: evil}, {Name: "note", Value: evil}}
+	return p
+}
+
 // historyPage compares two versions of a text, the second of which somebody is still typing.
 func historyPage(newer, older int) views.HistoryPage {
 	typing := aProposal(proposal.Draft)
@@ -164,6 +171,7 @@ func pages() map[string]templ.Component {
 		"editor-draft":        views.Editor(editor(proposal.Draft, views.Errors{"": evil, "letter": evil, "answer-0": evil, "bid": evil, "bid_amount": evil})),
 		"editor-submitted":    views.Editor(editor(proposal.Submitted, views.Errors{"contract_value": evil})),
 		"editor-declined":     views.Editor(editor(proposal.Declined, views.Errors{"note": evil})),
+		"editor-kept":         views.Editor(keeping()),
 		"conflict":            views.Conflict(views.ConflictPage{Shell: shell("Conflict"), Proposal: aProposal(proposal.Draft), Mine: views.EditorFields{Letter: evil, Answers: text().Answers}, Theirs: views.FieldsOf(text()), SavedBy: "Ben " + evil}),
 		"conflict-same":       views.Conflict(views.ConflictPage{Shell: shell("Conflict"), Proposal: aProposal(proposal.Draft), Mine: views.FieldsOf(text()), Theirs: views.FieldsOf(text())}),
 		"history":             views.History(historyPage(0, 1)),

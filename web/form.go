@@ -71,7 +71,7 @@ func cleanName(s string) string {
 func (f form) kept() []views.KeptField {
 	var kept []views.KeptField
 	for name, values := range f.values {
-		if slices.Contains([]string{"tenant", "token", "tenant_id", "version", "to", "return_to", "job_id", "restore", "origin", "do", "which", "id", "page", "address", "assignee"}, name) {
+		if strings.HasPrefix(name, "take-") || slices.Contains([]string{"tenant", "token", "tenant_id", "version", "to", "return_to", "job_id", "restore", "origin", "do", "which", "id", "page", "address", "assignee"}, name) {
 			continue
 		}
 		for _, v := range values {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"upwork-ai-agent/db/job"
+	"upwork-ai-agent/db/proposal"
 	"upwork-ai-agent/web/webtest"
 )
 
@@ -106,6 +107,46 @@ func TestAProposalGoesFromDraftToItsOutcome(t *testing.T) {
 	job := b.Get(hired.Find("#job a").AttrOr("href", ""))
 	if !strings.Contains(job.Find(".bar .badge").Text(), "Applied") {
 		t.Errorf("the job is %q", job.Find(".bar .badge").Text())
+	}
+}
+
+func TestWhatIsToldWithARefusedMoveIsKeptWhereverTheProposalIs(t *testing.T) {
+	t.Parallel()
+	s, b, editor := draft(t)
+	typed := url.Values{"version": {"1"}, "to": {"viewed"}, "note": {"my note"}, "loss_reason": {"my reason"}, "contract_value": {"a lot"}, "tenant": {activeIn(editor)}}
+	long := url.Values{"version": {"1"}, "to": {"archived"}, "loss_reason": {strings.Repeat("long ", 120) + "loss"}, "tenant": {activeIn(editor)}}
+	for _, status := range proposal.Statuses {
+		exec(t, s.Database, "UPDATE proposals SET status = $1, submitted_at = now()", string(status))
+		p := b.Post(editor.URL.Path+"/move", typed)
+		kept := strings.Join(p.Find("main textarea, main input").Map(func(_ int, s *selection) string { return s.AttrOr("value", "") + s.Text() }), "|")
+		if p.Status != http.StatusUnprocessableEntity || p.Find("#problem-contract_value").Length() != 1 {
+			t.Errorf("%s: %d, of the amount it says %q", status, p.Status, p.Find("#problem-contract_value").Text())
+		}
+		for _, want := range []string{"my note", "my reason", "a lot"} {
+			if strings.Count(kept, want) != 1 {
+				t.Errorf("%s: %q is kept %d times in %q", status, want, strings.Count(kept, want), kept)
+			}
+		}
+		if status == proposal.Archived {
+			continue
+		}
+		if p := b.Post(editor.URL.Path+"/move", long); p.Status != http.StatusUnprocessableEntity || p.Find("#problem-loss_reason").Length() != 1 || !strings.Contains(p.Body, "long loss") {
+			t.Errorf("%s: %d, of the reason it says %q", status, p.Status, p.Find("#problem-loss_reason").Text())
+		}
+	}
+}
+
+func TestATextThatCanNoLongerBeSavedIsKeptAndNotTakenForWhatWasSent(t *testing.T) {
+	t.Parallel()
+	s, b, editor := draft(t)
+	exec(t, s.Database, "UPDATE proposals SET letter = 'what was sent', status = 'submitted', submitted_at = now()")
+	p := b.Submit(editor, editorForm, url.Values{"letter": {"what came too late"}, "answer-1": {"and an answer"}, "bid": {"hourly"}, "bid_amount": {"65"}})
+	kept := strings.Join(p.Find("section:has(#kept) textarea").Map(func(_ int, s *selection) string { return s.Text() }), "|")
+	if p.Status != http.StatusConflict || kept != "and an answer|hourly|65|what came too late" {
+		t.Errorf("%d keeps %q", p.Status, kept)
+	}
+	if sent := p.Find("article:has(#letter-heading)").Text(); !strings.Contains(sent, "what was sent") || strings.Contains(sent, "too late") {
+		t.Errorf("as sent it shows %q", sent)
 	}
 }
 

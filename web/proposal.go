@@ -252,7 +252,8 @@ func redrawnEditor(c echo.Context, v *db.View, typed *views.EditorFields, rule *
 	for name, message := range rule.Fields {
 		p.Errors[name] = message
 	}
-	if typed != nil {
+	p.Kept = slices.DeleteFunc(f.kept(), func(k views.KeptField) bool { return p.Asks(k.Name) })
+	if typed != nil && p.Asks("letter") {
 		kept := *typed
 		kept.Answers = withQuestions(p.Fields.Answers, typed.Answers)
 		p.Fields = kept
