@@ -47,7 +47,10 @@ func FuzzForm(f *testing.F) {
 		if _, name, err := got.upload(); err == nil && (!utf8.ValidString(name) || strings.ContainsRune(name, 0)) {
 			t.Fatalf("a file called %q", name)
 		}
-		_, _, _ = got.id("tenant"), got.number("version"), got.only("letter")
+		_, _ = got.id("tenant"), got.only("letter")
+		if n, err := got.number("version"); n < 0 || err != nil && n != 0 {
+			t.Errorf("the version %q is %d, %v", got.get("version"), n, err)
+		}
 	})
 }
 

@@ -30,13 +30,13 @@ func (f form) id(name string) uuid.UUID {
 	return id
 }
 
-// number is a field that our own form filled with a whole number; -1 when it does not.
-func (f form) number(name string) int {
-	n, err := strconv.ParseInt(f.values.Get(name), 10, 32)
+// number is a field that our own form filled with a whole number, from zero on. A form with anything else there is damaged.
+func (f form) number(name string) (int, error) {
+	n, err := strconv.ParseUint(f.values.Get(name), 10, 31)
 	if err != nil {
-		return -1
+		return 0, unknownValue(name)
 	}
-	return int(n)
+	return int(n), nil
 }
 
 // upload is the content of the file, or of the text field when no file was chosen.

@@ -110,6 +110,27 @@ func TestAProposalGoesFromDraftToItsOutcome(t *testing.T) {
 	}
 }
 
+func TestAFormWhoseVersionIsNoNumberIsDamagedAndKept(t *testing.T) {
+	t.Parallel()
+	_, b, editor := draft(t)
+	for path, fields := range map[string]url.Values{
+		"": {"letter": {"my precious text"}}, "/autosave": {"letter": {"my precious text"}},
+		"/move": {"to": {"archived"}, "note": {"my precious text"}}, "/restore": {"restore": {"1"}},
+	} {
+		fields.Set("tenant", activeIn(editor))
+		for _, version := range []string{"", "x", "-1", "1.0", "0x1", " 1", "99999999999999999999"} {
+			fields.Set("version", version)
+			p := b.Post(editor.URL.Path+path, fields)
+			if p.Status != http.StatusBadRequest || !strings.Contains(p.Find("main").Text(), "The field “version”") {
+				t.Errorf("%s, version %q: %d %s", path, version, p.Status, p.H1())
+			}
+			if path != "/restore" && p.Find("#kept-0").Text() != "my precious text" {
+				t.Errorf("%s, version %q keeps %q", path, version, p.Find("main textarea").Text())
+			}
+		}
+	}
+}
+
 func TestWhatIsToldWithARefusedMoveIsKeptWhereverTheProposalIs(t *testing.T) {
 	t.Parallel()
 	s, b, editor := draft(t)

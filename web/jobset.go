@@ -39,14 +39,15 @@ func (h *handlers) changeJobs(c echo.Context, tx *db.Tx) (string, error) {
 	if !changes(do) {
 		return "", unknownValue("do")
 	}
-	if r.form.values.Has("count") && r.form.number("count") < 0 {
-		return "", unknownValue("count")
+	told, err := r.told()
+	if err != nil {
+		return "", err
 	}
 	ids, more, err := r.chosen(tx)
 	if err != nil {
 		return "", err
 	}
-	if r.form.get("which") == "filter" && !r.foretold(len(ids)) {
+	if r.form.get("which") == "filter" && !foretold(told, len(ids)) {
 		return r.askFirst(len(ids)), nil
 	}
 	if len(ids) == 0 {
@@ -77,9 +78,16 @@ func changes(do string) bool {
 	return do == assign || slices.Contains([]job.Triage{job.New, job.Shortlisted, job.Skipped, job.Archived}, job.Triage(do))
 }
 
+// told is of how many jobs the page that asks first has told; 0 where it has not been there.
+func (r *request) told() (int, error) {
+	if !r.form.values.Has("count") {
+		return 0, nil
+	}
+	return r.form.number("count")
+}
+
 // foretold tells whether the person has been told of about so many jobs: a few that came meanwhile change nothing.
-func (r *request) foretold(n int) bool {
-	told := r.form.number("count")
+func foretold(told, n int) bool {
 	return told > 0 && max(told-n, n-told) <= max(told/10, 2)
 }
 

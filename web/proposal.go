@@ -124,11 +124,15 @@ func (h *handlers) saveProposal(c echo.Context, tx *db.Tx) (string, error) {
 	if err := r.form.only("version", "letter", "answer-*", "bid", "bid_amount", "origin", "take-*"); err != nil {
 		return "", err
 	}
+	base, err := r.form.number("version")
+	if err != nil {
+		return "", err
+	}
 	typed, t, err := typedText(r.form)
 	if err != nil {
 		return "", err
 	}
-	ctx, base := c.Request().Context(), r.form.number("version")
+	ctx := c.Request().Context()
 	switch r.form.get("origin") {
 	case "", "typed":
 		err = app.SaveProposal(ctx, tx, pathID(c), base, t, "typed")
@@ -154,11 +158,15 @@ func (h *handlers) typeProposal(c echo.Context, tx *db.Tx) (string, error) {
 	if err := r.form.only("version", "letter", "answer-*", "bid", "bid_amount"); err != nil {
 		return "", err
 	}
+	base, err := r.form.number("version")
+	if err != nil {
+		return "", err
+	}
 	typed, t, err := typedText(r.form)
 	if err != nil {
 		return "", err
 	}
-	version, err := app.TypeProposal(c.Request().Context(), tx, pathID(c), r.form.number("version"), t)
+	version, err := app.TypeProposal(c.Request().Context(), tx, pathID(c), base, t)
 	if err != nil {
 		return "", editorError(err, typed)
 	}
@@ -336,7 +344,15 @@ func (h *handlers) restoreProposal(c echo.Context, tx *db.Tx) (string, error) {
 	if err := r.form.only("version", "restore"); err != nil {
 		return "", err
 	}
-	n, err := app.RestoreProposal(c.Request().Context(), tx, pathID(c), r.form.number("version"), r.form.number("restore"))
+	base, err := r.form.number("version")
+	if err != nil {
+		return "", err
+	}
+	version, err := r.form.number("restore")
+	if err != nil {
+		return "", err
+	}
+	n, err := app.RestoreProposal(c.Request().Context(), tx, pathID(c), base, version)
 	if err != nil {
 		return "", moveError(err)
 	}
@@ -349,6 +365,10 @@ func (h *handlers) moveProposal(c echo.Context, tx *db.Tx) (string, error) {
 	if err := r.form.only("version", "to", "note", "loss_reason", "contract_value"); err != nil {
 		return "", err
 	}
+	base, err := r.form.number("version")
+	if err != nil {
+		return "", err
+	}
 	to := proposal.Status(r.form.get("to"))
 	if !slices.Contains(proposal.Statuses, to) {
 		return "", unknownValue("to")
@@ -359,7 +379,7 @@ func (h *handlers) moveProposal(c echo.Context, tx *db.Tx) (string, error) {
 			Fields: map[string]string{"contract_value": "Give an amount in dollars, like 45 or 1,250.50."}})
 	}
 	o := proposal.Outcome{Note: r.form.line("note"), LossReason: r.form.line("loss_reason"), ContractValue: value}
-	if err := app.MoveProposal(c.Request().Context(), tx, pathID(c), r.form.number("version"), to, o); err != nil {
+	if err := app.MoveProposal(c.Request().Context(), tx, pathID(c), base, to, o); err != nil {
 		return "", moveError(err)
 	}
 	r.say("The proposal is now: " + views.StatusName(to) + ".")
