@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"path"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -17,6 +18,7 @@ func TestThePagesOfRefusedFormsHoldToo(t *testing.T) {
 	for name, prepare := range map[string]string{
 		"conflict":     `document.querySelector("form:has(#letter) [name=version]").value = "0"`,
 		"wrong-tenant": `document.querySelector("form:has(#letter) [name=tenant]").value = [...document.querySelectorAll(".switcher button")].find(b => !b.hasAttribute("aria-current")).value`,
+		"damaged":      `document.querySelector("form:has(#letter) [name=version]").value = "x"`,
 		"invalid":      `document.querySelector("#bid_amount").value = "a lot"`,
 	} {
 		open(t, ctx, s.URL+"/proposals?status=draft")
@@ -25,4 +27,30 @@ func TestThePagesOfRefusedFormsHoldToo(t *testing.T) {
 		click(t, ctx, "form:has(#letter) .primary")
 		lookInAllSizes(t, ctx, name)
 	}
+}
+
+// TestThePagesOfRefusedFormsThatAreGoneHoldToo looks at pages that keep what was typed into a form that they do not have: the
+// job or the proposal has moved on.
+func TestThePagesOfRefusedFormsThatAreGoneHoldToo(t *testing.T) {
+	t.Parallel()
+	s, ctx := start(t), browser(t)
+	signIn(t, ctx, s, demo.People()[0].ID)
+	choose(t, ctx, "Brindlewick Collective")
+	for name, triage := range map[string]string{"reason-refused": "shortlisted", "reason-refused-archived": "archived"} {
+		open(t, ctx, s.URL+"/jobs?triage=new")
+		click(t, ctx, ".row h2 a")
+		do(t, ctx, chromedp.Evaluate[chromedp.Void](`reason.maxLength = 1000; reason.value = "They want it for nothing, by tomorrow. ".repeat(16).trim()`))
+		id := path.Base(here(t, ctx))
+		if _, err := s.Connect(t, "postgres").Exec(ctx, "UPDATE jobs SET triage = $1 WHERE id = $2", triage, id); err != nil {
+			t.Fatal(err)
+		}
+		click(t, ctx, "form:has(#reason) button")
+		lookInAllSizes(t, ctx, name)
+	}
+	open(t, ctx, s.URL+"/proposals?status=hired")
+	click(t, ctx, "tbody a")
+	do(t, ctx, chromedp.Evaluate[chromedp.Void](`for (const [name, value] of [["contract_value", "a lot"], ["note", "They have signed, and they pay after the first week."]])
+		document.querySelector("form:has([value=archived])").append(Object.assign(document.createElement("input"), {type: "hidden", name, value}))`))
+	click(t, ctx, "form:has([value=archived]) button")
+	lookInAllSizes(t, ctx, "move-refused")
 }
