@@ -150,7 +150,7 @@ type JobPage struct {
 	Activity  []audit.Entry
 	Members   []member.Choice // whom the job can be assigned to
 	CanWrite  bool            // the member may triage, note and write proposals
-	Errors    Errors          // reason, note, or ""
+	Errors    Errors          // reason, note
 }
 
 // skippable tells whether the page has a form to skip the job.

@@ -319,6 +319,9 @@ func TestAReasonThatIsTooLongIsKeptWhateverBecameOfTheJob(t *testing.T) {
 		exec(t, s.Database, "UPDATE jobs SET triage = $1", string(triage))
 		p := b.Submit(page, "form:has(#reason)", url.Values{"to": {"skipped"}, "reason": {long}})
 		field := p.Find("[aria-describedby=problem-reason]")
+		if p.Find(".problem.summary").Length() != 1 {
+			t.Errorf("%s: nothing above the job tells of it", triage)
+		}
 		if p.Status != http.StatusUnprocessableEntity || p.Find("#problem-reason").Text() != "Keep the reason under 500 characters. You wrote 603." || field.AttrOr("value", "")+field.Text() != long {
 			t.Errorf("%s: %d, the problem is %q, kept is %q", triage, p.Status, p.Find("#problem-reason").Text(), field.AttrOr("value", "")+field.Text())
 		}
