@@ -81,7 +81,11 @@ func about(e audit.Entry) string {
 	}
 	for _, key := range []string{"count", "new", "updated", "same", "failed", "removed", "restored", "kept"} {
 		if n, ok := e.Detail[key].(float64); ok && n > 0 {
-			parts = append(parts, grouped(int64(n))+" "+countNames[key])
+			name := countNames[key]
+			if e.Event == audit.Attempted { // told twice: when it begins, and the rest when it has ended
+				name = "times"
+			}
+			parts = append(parts, grouped(int64(n))+" "+name)
 		}
 	}
 	return strings.Join(parts, ", ")

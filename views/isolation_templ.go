@@ -1286,7 +1286,7 @@ func traffic(p IsolationPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 102, " <table class=\"data\"><caption class=\"hidden\">Queries by table</caption> <thead><tr><th scope=\"col\">Table</th><th scope=\"col\" class=\"num\">Calls</th><th scope=\"col\" class=\"num\">Rows</th><th scope=\"col\" class=\"num\">Refused</th><th scope=\"col\" class=\"num\"><abbr title=\"95 of 100 took less\">p95</abbr></th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 102, " <table class=\"data\"><caption class=\"hidden\">Queries by table</caption> <thead><tr><th scope=\"col\">Table</th><th scope=\"col\" class=\"num\">Calls</th><th scope=\"col\" class=\"num\">Rows</th><th scope=\"col\" class=\"num\">Refused</th><th scope=\"col\" class=\"num\"><abbr title=\"95 of 100 answers were there sooner, counted from when their round trip began\">p95</abbr></th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

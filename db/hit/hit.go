@@ -20,7 +20,7 @@ type Row struct {
 	Rows            int64         `db:"rows"`             // returned or changed
 	RefusedWrites   int64         `db:"refused_writes"`   // by a policy or a missing grant
 	RefusedContexts int64         `db:"refused_contexts"` // the gate did not open
-	P95             time.Duration `db:"p95"`              // 95 of 100 calls took less, to the next power of two microseconds
+	P95             time.Duration `db:"p95"`              // 95 of 100 calls were waited for less long, to the next power of two microseconds
 }
 
 // histogram sums up the histograms of a group of rows, bucket by bucket.
