@@ -327,11 +327,14 @@ func triageMoves(from job.Triage) []job.Triage {
 func (s Shell) canWrite() bool { return s.Role.AtLeast(db.MemberRole) }
 
 // counted is a number of things: "1 finding", "3 findings".
-func counted[N int | int64](n N, thing string) string {
+func counted[N int | int64](n N, thing string) string { return grouped(n) + " " + noun(n, thing) }
+
+// noun is what a number of things is called: a finding, findings.
+func noun[N int | int64](n N, thing string) string {
 	if n == 1 {
-		return "1 " + thing
+		return thing
 	}
-	return grouped(n) + " " + thing + "s"
+	return thing + "s"
 }
 
 // around is a time as people say it, also when it is still to come: "in 5 min".

@@ -54,7 +54,7 @@ var waysAround = []check{
 		  SELECT x.*, 0 AS attnum, NULL::name AS attname FROM aclexplode(c.relacl) x
 		  UNION ALL
 		  SELECT x.*, a.attnum, a.attname FROM pg_attribute a, aclexplode(a.attacl) x WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL) g
-		WHERE c.relnamespace::regnamespace::text ~ '^pg_' AND (g.grantee = 0 OR g.grantee::regrole = current_user::regrole)
+		WHERE c.relnamespace::regnamespace::text ~ '^pg_' AND (g.grantee = 0 OR pg_get_userbyid(g.grantee) = current_user)
 		  AND NOT EXISTS (SELECT FROM pg_init_privs i, aclexplode(i.initprivs) y WHERE i.classoid = 'pg_class'::regclass AND i.objoid = c.oid
 		    AND i.objsubid IN (0, g.attnum) AND (y.grantee, y.privilege_type) = (g.grantee, g.privilege_type))
 		UNION ALL
@@ -64,10 +64,10 @@ var waysAround = []check{
 		  AND CASE WHEN x.grantee = 0
 		    THEN EXISTS (SELECT FROM pg_init_privs i WHERE i.classoid = 'pg_proc'::regclass AND i.objoid = p.oid
 		      AND NOT EXISTS (SELECT FROM aclexplode(i.initprivs) y WHERE y.grantee = 0))
-		    ELSE x.grantee::regrole = current_user::regrole END
+		    ELSE pg_get_userbyid(x.grantee) = current_user END
 		UNION ALL
 		SELECT 'setting ' || s.parname, CASE WHEN x.grantee = 0 THEN 'everybody' ELSE 'the tenant role' END || ' may ' || x.privilege_type || ' it'
-		FROM pg_parameter_acl s, aclexplode(s.paracl) x WHERE x.grantee = 0 OR x.grantee::regrole = current_user::regrole
+		FROM pg_parameter_acl s, aclexplode(s.paracl) x WHERE x.grantee = 0 OR pg_get_userbyid(x.grantee) = current_user
 		UNION ALL
 		SELECT 'foreign server ' || s.srvname, 'the tenant role may use it' FROM pg_foreign_server s WHERE has_server_privilege(s.oid, 'USAGE')
 		UNION ALL
