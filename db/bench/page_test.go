@@ -49,12 +49,14 @@ func BenchmarkPage(b *testing.B) {
 	uncounted := *f.Database // the same database, whose statements nobody counts
 	uncounted.DB = f.Tuned(b, func(c *pgxpool.Config) { c.MaxConns = 16 })
 	silent := webtest.Start(b, &uncounted, sandbox.Seed{}, asServed)
-	floor := httptest.NewServer(f.floor(b))
+	floor, like := httptest.NewServer(f.floor(b, f.plain)), httptest.NewServer(f.floor(b, f.like))
 	b.Cleanup(floor.Close)
+	b.Cleanup(like.Close)
 	for _, clients := range []int{1, 4} {
 		race(b, "jobs page, 50 rows", clients, []variant{
 			{"without tenancy", 0, 0, fetch(floor.URL+"/jobs", cookie)},
-			{"the app", 0.95, 0, fetch(site.URL+"/jobs", cookie)},
+			{"without tenancy, and its settings", 0, 0, fetch(like.URL+"/jobs", cookie)},
+			{"the app", 0.95, 1, fetch(site.URL+"/jobs", cookie)},
 		})
 	}
 	race(b, "jobs page, policy hits", 1, []variant{
@@ -99,17 +101,17 @@ func collect[T any](b *pgx.Batch, asked *pgx.QueuedQuery, into *[]T, scan pgx.Ro
 }
 
 // ask reads into p what the jobs page shows, without tenancy.
-func (f *field) ask(ctx context.Context, work []*pgx.QueuedQuery, p *views.JobsPage) error {
+func ask(ctx context.Context, from *pgxpool.Pool, work []*pgx.QueuedQuery, p *views.JobsPage) error {
 	b := &pgx.Batch{}
 	collect(b, work[0], &p.Rows, pgx.RowToStructByName[job.Row])
 	collect(b, work[1], &p.Searches, pgx.RowToStructByName[job.Search])
 	collect(b, work[2], &p.Formats, pgx.RowTo[string])
 	collect(b, work[3], &p.Members, pgx.RowToStructByName[member.Choice])
-	return f.plain.SendBatch(ctx, b).Close()
+	return from.SendBatch(ctx, b).Close()
 }
 
-// floor is the page as it would be without tenancy.
-func (f *field) floor(b *testing.B) http.Handler {
+// floor is the page as it would be without tenancy, read from a pool.
+func (f *field) floor(b *testing.B, from *pgxpool.Pool) http.Handler {
 	b.Helper()
 	store := sessions.NewCookieStore(make([]byte, 32), make([]byte, 32))
 	sealedCookie, err := store.Codecs[0].Encode("session", map[any]any{"sid": strings.Repeat("x", 43), "tenant": f.tenant.ID.String()})
@@ -137,7 +139,7 @@ func (f *field) floor(b *testing.B) http.Handler {
 		}
 		p := views.JobsPage{Next: "/jobs?before=x", Shell: views.Shell{Title: "Jobs", Section: "jobs", PersonName: session.Name, PersonEmail: session.Email, Token: strings.Repeat("x", 43),
 			Tenant: f.tenant.ID, TenantName: session.TenantName, Role: db.Owner, Organizations: session.Organizations, Sandbox: true, Now: time.Now(), Return: "/jobs"}}
-		if err := f.ask(ctx, page.work(), &p); err != nil {
+		if err := ask(ctx, from, page.work(), &p); err != nil {
 			return err
 		}
 		p.Rows = p.Rows[:job.PageSize]
