@@ -81,14 +81,19 @@ func about(e audit.Entry) string {
 	}
 	for _, key := range []string{"count", "new", "updated", "same", "failed", "removed", "restored", "kept"} {
 		if n, ok := e.Detail[key].(float64); ok && n > 0 {
-			name := countNames[key]
-			if e.Event == audit.Attempted { // told twice: when it begins, and the rest when it has ended
-				name = "times"
-			}
-			parts = append(parts, grouped(int64(n))+" "+name)
+			parts = append(parts, howMany(e.Event, key, int64(n)))
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+// howMany is a number of an event's detail, in words. Of an attempt its organization is told twice: when it begins, and of the
+// rest when it has ended.
+func howMany(event, key string, n int64) string {
+	if event == audit.Attempted {
+		return counted(n, "time")
+	}
+	return grouped(n) + " " + countNames[key]
 }
 
 // countNames say what the numbers in an event's detail count.
