@@ -69,7 +69,7 @@ func tables(ctx context.Context, d *sealed.DB, place string) (Findings, error) {
 	var found Findings
 	for _, t := range all {
 		if fault := t.fault(); fault != "" {
-			found = append(found, Finding{place, "row-level security", "table " + t.Schema + "." + t.Name, fault, t.mend()})
+			found = append(found, Finding{place, "row-level security", "table " + t.Schema + "." + t.Name, fault, t.mend(fault)})
 		}
 	}
 	if len(all) == 0 {
@@ -86,15 +86,20 @@ func (t table) key() string {
 	return "tenant_id"
 }
 
-func (t table) mend() string {
+// mend is what to do about a fault.
+func (t table) mend(fault string) string {
 	if t.Kind == "m" || t.Kind == "f" {
 		return "drop it"
 	}
-	mend := fmt.Sprintf("as app_owner, CALL app.protect('%s.%s', '%s')", t.Schema, t.Name, t.key())
+	name := t.Schema + "." + t.Name
+	do := []string{fmt.Sprintf("CALL app.protect('%s', '%s')", name, t.key())}
 	if slices.Contains(History, t.Name) {
-		mend += fmt.Sprintf(" and REVOKE UPDATE, DELETE ON %s.%s FROM app_tenant", t.Schema, t.Name)
+		do = append(do, "REVOKE UPDATE, DELETE ON "+name+" FROM app_tenant")
 	}
-	return mend + "; drop what else it has"
+	if slices.Contains(additional[t.Name], searching) && strings.Contains(fault, "policy "+searching.Name+" ") {
+		do = append(do, "DROP POLICY IF EXISTS search ON "+name, "CREATE POLICY search ON "+name+" FOR SELECT TO app_search USING (true)")
+	}
+	return "as app_owner, " + strings.Join(do, " and ") + "; drop what else it has"
 }
 
 func (t table) fault() string {

@@ -216,6 +216,7 @@ func TestTheMendOfATableMendsIt(t *testing.T) {
 	for _, harm := range []string{
 		"ALTER TABLE jobs NO FORCE ROW LEVEL SECURITY", "ALTER TABLE tenants DISABLE ROW LEVEL SECURITY", "DROP POLICY tenant_delete ON users",
 		"ALTER POLICY tenant_select ON jobs USING (true)", "DROP POLICY mover ON analytics",
+		"ALTER POLICY search ON users TO PUBLIC", "DROP POLICY search ON jobs",
 	} {
 		mustExec(t, super, harm)
 		found, err := isolation.Posture(t.Context(), d.DB)
