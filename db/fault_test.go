@@ -73,7 +73,9 @@ func TestAWriteThatNobodyRecordedIsNotStored(t *testing.T) {
 	)
 	write := func(sql string) func(context.Context, *db.Tx) error {
 		return func(ctx context.Context, tx *db.Tx) error {
-			var rows []struct{ ID uuid.UUID }
+			var rows []struct {
+				ID uuid.UUID `db:"id"`
+			}
 			return sealed.FindAll(ctx, tx, "sneak", sql, &rows, id)
 		}
 	}
@@ -124,7 +126,9 @@ func lock(id uuid.UUID) func(context.Context, *db.Tx) error {
 
 func look(id uuid.UUID) func(context.Context, *db.Tx) error {
 	return func(ctx context.Context, tx *db.Tx) error {
-		var rows []struct{ ID uuid.UUID }
+		var rows []struct {
+			ID uuid.UUID `db:"id"`
+		}
 		return sealed.FindAll(ctx, tx, "look", `SELECT id FROM jobs WHERE tenant_id = $1 AND id = $2`, &rows, id)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"strconv"
+	"sync"
 
 	"github.com/a-h/templ"
 	"github.com/google/uuid"
@@ -40,15 +41,20 @@ var payments = map[string]literal{
 	"unknown":      `<span>payment unknown</span>`,
 }
 
+// drafts are what lists of rows were written into: they are large, and no longer needed when they have been sent on.
+var drafts = sync.Pool{New: func() any { return new(markup) }}
+
 // jobRows are the rows of the jobs list, written by hand: this is the one place where the allocations of a component show.
 func jobRows(p *JobsPage) templ.Component {
 	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
-		m := make(markup, 0, 2048*len(p.Rows)) // bytes; most rows have fewer
+		m := drafts.Get().(*markup)
+		defer drafts.Put(m)
+		*m = (*m)[:0]
 		names := p.names()
 		for i := range p.Rows {
 			m.jobRow(i, &p.Rows[i], p, names)
 		}
-		_, err := w.Write(m)
+		_, err := w.Write(*m)
 		return err
 	})
 }

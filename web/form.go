@@ -87,9 +87,12 @@ func (f form) kept() []views.KeptField {
 // errMoney says that a text is no amount of dollars.
 var errMoney = errors.New("not an amount")
 
+// around is what people type around the digits of an amount.
+var around = strings.NewReplacer("$", "", ",", "", " ", "", "\u00a0", "")
+
 // cents reads an amount of US dollars as a person types it: "45", "1,250.50", "$60". nil for an empty text.
 func cents(s string) (*int64, error) {
-	s = strings.NewReplacer("$", "", ",", "", " ", "", "\u00a0", "").Replace(s)
+	s = around.Replace(s)
 	if s == "" {
 		return nil, nil
 	}

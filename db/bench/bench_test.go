@@ -17,6 +17,7 @@ import (
 	"upwork-ai-agent/db/dbtest"
 	"upwork-ai-agent/db/demo"
 	"upwork-ai-agent/db/internal/sealed"
+	"upwork-ai-agent/db/internal/wire"
 	"upwork-ai-agent/db/job"
 )
 
@@ -80,7 +81,7 @@ func pool(b *testing.B, url, settings string) *pgxpool.Pool {
 	c.MaxConns = 16
 	c.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
 	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		sealed.RegisterUUID(conn.TypeMap())
+		wire.RegisterUUID(conn.TypeMap())
 		_, err := conn.Exec(ctx, settings)
 		return err
 	}

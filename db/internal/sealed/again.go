@@ -5,9 +5,9 @@ import (
 	"errors"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"upwork-ai-agent/db/internal/wire"
 	"upwork-ai-agent/db/place"
 )
 
@@ -67,7 +67,7 @@ func query[T any](ctx context.Context, pool *pgxpool.Pool, sql string, args []an
 		}
 		rows, err := conn.Query(ctx, sql, args...)
 		if err == nil {
-			all, err = pgx.CollectRows(rows, pgx.RowToStructByName[T])
+			err = wire.Collect(rows, &all)
 		}
 		settle(conn, err)
 		return classify(err)

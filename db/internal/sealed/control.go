@@ -8,6 +8,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"upwork-ai-agent/db/internal/wire"
 )
 
 // ControlTx is one transaction on the control plane. Its role has no right on any tenant table. The zero ControlTx
@@ -102,7 +104,7 @@ func ControlList[T any](ctx context.Context, t *ControlTx, name, sql string, int
 	way.carries(1, func(int) string { return name })
 	rows, err := t.plane.Query(ctx, sql, args...)
 	if err == nil {
-		*into, err = pgx.CollectRows(rows, pgx.RowToStructByName[T])
+		err = wire.Collect(rows, into)
 	}
 	way.arrive(err)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"upwork-ai-agent/db/internal/wire"
 	"upwork-ai-agent/db/place"
 )
 
@@ -142,8 +143,8 @@ func (d *DB) reseal(ctx context.Context, pool *pgxpool.Pool, only *uuid.UUID) (c
 		if err != nil {
 			return err
 		}
-		fences, err := pgx.CollectRows(rows, pgx.RowToStructByName[fenceRow])
-		if err != nil {
+		var fences []fenceRow
+		if err := wire.Collect(rows, &fences); err != nil {
 			return err
 		}
 		var ids []uuid.UUID

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"upwork-ai-agent/db/internal/tally"
+	"upwork-ai-agent/db/internal/wire"
 	"upwork-ai-agent/db/place"
 )
 
@@ -72,7 +73,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 func newPool(ctx context.Context, c *pgxpool.Config) (*pgxpool.Pool, error) {
 	c.ShouldPing = mustPing
 	c.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
-		RegisterUUID(conn.TypeMap())
+		wire.RegisterUUID(conn.TypeMap())
 		return nil
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, c)

@@ -9,6 +9,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"upwork-ai-agent/db/internal/wire"
 )
 
 // Tx is one write transaction of one tenant. It can be neither committed nor kept by whoever gets it: Write commits when
@@ -244,8 +246,8 @@ func FindAll[T any](ctx context.Context, t *Tx, name, sql string, into *[]T, arg
 		return err
 	}
 	defer release()
-	r := &reading{name: name, sql: sql, args: append([]any{t.Tenant()}, args...), scan: func(rows pgx.Rows) (err error) {
-		*into, err = pgx.CollectRows(rows, pgx.RowToStructByName[T])
+	r := &reading{name: name, sql: sql, args: append([]any{t.Tenant()}, args...), scan: func(rows pgx.Rows) error {
+		err := wire.Collect(rows, into)
 		if err == nil && !rows.CommandTag().Select() {
 			err = ErrUnaudited
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"upwork-ai-agent/db/internal/wire"
 	"upwork-ai-agent/db/place"
 )
 
@@ -180,7 +181,8 @@ func Get[T any](v *View, name, sql string, into *T, args ...any) {
 	found := false
 	v.add(queued{name: name, sql: sql, args: args,
 		scan: func(rows pgx.Rows) error {
-			one, err := pgx.CollectRows(rows, pgx.RowToStructByName[T])
+			var one []T
+			err := wire.Collect(rows, &one)
 			if found = err == nil && len(one) > 0; found {
 				*into = one[0]
 			}
@@ -196,10 +198,7 @@ func Get[T any](v *View, name, sql string, into *T, args ...any) {
 
 // List queues a query for all its rows. into is replaced. $1 is the tenant, args begin at $2.
 func List[T any](v *View, name, sql string, into *[]T, args ...any) {
-	v.add(queued{name: name, sql: sql, args: args, scan: func(rows pgx.Rows) (err error) {
-		*into, err = pgx.CollectRows(rows, pgx.RowToStructByName[T])
-		return err
-	}})
+	v.add(queued{name: name, sql: sql, args: args, scan: func(rows pgx.Rows) error { return wire.Collect(rows, into) }})
 }
 
 // Values queues a query of one column. into is replaced. $1 is the tenant, args begin at $2.

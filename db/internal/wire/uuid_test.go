@@ -1,4 +1,4 @@
-package sealed_test
+package wire_test
 
 import (
 	"testing"

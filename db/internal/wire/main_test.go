@@ -1,0 +1,9 @@
+package wire_test
+
+import (
+	"testing"
+
+	"upwork-ai-agent/db/dbtest"
+)
+
+func TestMain(m *testing.M) { dbtest.Main(m) }
