@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -30,8 +31,9 @@ type field struct {
 	owner  string // Clerk user id
 	job    uuid.UUID
 	sid    control.SID
-	plain  *pgxpool.Pool // a superuser's: no policy, no gate, autocommit
-	like   *pgxpool.Pool // likewise, with the settings of app_tenant: they choose better plans than the server's own
+	free   *pgxpool.Pool // a superuser's: no policy, no gate, autocommit
+	tuned  *pgxpool.Pool // likewise, with the settings of app_tenant: they choose better plans than the server's own
+	set    map[string]string
 	naive  *pgxpool.Pool // app_tenant's, for BEGIN, set_tenant, query, COMMIT as four trips
 }
 
@@ -53,37 +55,48 @@ func prepare(b *testing.B) *field {
 	if err != nil {
 		b.Fatal(err)
 	}
-	f.plain, f.like, f.naive = pool(b, f.URL("postgres"), without), pool(b, f.URL("postgres"), with), pool(b, f.URL("app_tenant"), with)
-	if _, err := f.plain.Exec(ctx, "VACUUM ANALYZE"); err != nil {
+	f.free, f.naive = pool(b, f.URL("postgres"), own), pool(b, f.URL("app_tenant"), nil)
+	f.settings(b)
+	f.tuned = pool(b, f.URL("postgres"), f.set)
+	if _, err := f.free.Exec(ctx, "VACUUM ANALYZE"); err != nil {
 		b.Fatal(err)
 	}
-	if err := f.plain.QueryRow(ctx, "SELECT id FROM jobs WHERE tenant_id = $1 LIMIT 1", f.tenant.ID).Scan(&f.job); err != nil {
+	if err := f.free.QueryRow(ctx, "SELECT id FROM jobs WHERE tenant_id = $1 LIMIT 1", f.tenant.ID).Scan(&f.job); err != nil {
 		b.Fatal(err)
 	}
 	return f
 }
 
-// What a pool sets for its sessions: that no query is compiled or split up, as for app_tenant, or everything that is set for
-// app_tenant, so that only tenancy differs.
-const (
-	without = "SELECT set_config('jit', 'off', false), set_config('max_parallel_workers_per_gather', '0', false)"
-	with    = `
-		SELECT set_config(split_part(s, '=', 1), split_part(s, '=', 2), false)
-		FROM pg_db_role_setting r, unnest(r.setconfig) s WHERE r.setrole = 'app_tenant'::regrole`
-)
+// own are the settings of who leaves Postgres as it is installed, but for what would only disturb: that a query is compiled or
+// split up.
+var own = map[string]string{"jit": "off", "max_parallel_workers_per_gather": "0"}
 
-func pool(b *testing.B, url, settings string) *pgxpool.Pool {
+// settings reads those of app_tenant.
+func (f *field) settings(b *testing.B) {
 	b.Helper()
-	c, err := pgxpool.ParseConfig(url)
+	rows, err := f.free.Query(b.Context(), `
+		SELECT split_part(s, '=', 1), split_part(s, '=', 2)
+		FROM pg_db_role_setting r, unnest(r.setconfig) s WHERE r.setrole = 'app_tenant'::regrole`)
 	if err != nil {
 		b.Fatal(err)
 	}
-	c.MaxConns = 16
+	f.set = map[string]string{}
+	var name, value string
+	if _, err := pgx.ForEachRow(rows, []any{&name, &value}, func() error { f.set[name] = value; return nil }); err != nil {
+		b.Fatal(err)
+	}
+	if f.set["random_page_cost"] == "" {
+		b.Fatalf("the settings of app_tenant are %v", f.set)
+	}
+}
+
+func pool(b *testing.B, url string, settings map[string]string) *pgxpool.Pool {
+	b.Helper()
+	c := config(b, url, settings)
 	c.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
-	c.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+	c.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		wire.RegisterUUID(conn.TypeMap())
-		_, err := conn.Exec(ctx, settings)
-		return err
+		return nil
 	}
 	p, err := pgxpool.NewWithConfig(b.Context(), c)
 	if err != nil {
@@ -91,6 +104,17 @@ func pool(b *testing.B, url, settings string) *pgxpool.Pool {
 	}
 	b.Cleanup(p.Close)
 	return p
+}
+
+func config(b *testing.B, url string, settings map[string]string) *pgxpool.Config {
+	b.Helper()
+	c, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		b.Fatal(err)
+	}
+	c.MaxConns = 16
+	maps.Copy(c.ConnConfig.RuntimeParams, settings)
+	return c
 }
 
 // asked is what the app sends for a page, as its View queues it: the gate, who asks, and then what the page shows.
@@ -102,31 +126,40 @@ func (a asked) work() []*pgx.QueuedQuery { return a[2:] }
 // who is the statement that reads the member.
 func (a asked) who() *pgx.QueuedQuery { return a[1] }
 
-// TraceBatchStart notes what is sent.
-func (a *asked) TraceBatchStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceBatchStartData) context.Context {
-	*a = data.Batch.QueuedQueries
+// listener notes the last pipeline.
+type listener struct {
+	ignored
+	asked asked
+}
+
+// TraceBatchStart implements pgx.BatchTracer.
+func (l *listener) TraceBatchStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceBatchStartData) context.Context {
+	l.asked = data.Batch.QueuedQueries
 	return ctx
 }
 
-// TraceBatchQuery does nothing.
-func (*asked) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+// ignored is what a tracer of batches need not trace.
+type ignored struct{}
 
-// TraceBatchEnd does nothing.
-func (*asked) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
+// TraceBatchQuery implements pgx.BatchTracer.
+func (ignored) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
 
-// TraceQueryStart does nothing: a tracer must be one of queries too.
-func (*asked) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+// TraceBatchEnd implements pgx.BatchTracer.
+func (ignored) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
+
+// TraceQueryStart implements pgx.QueryTracer: a tracer of batches must be one of queries too.
+func (ignored) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
 	return ctx
 }
 
-// TraceQueryEnd does nothing.
-func (*asked) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+// TraceQueryEnd implements pgx.QueryTracer.
+func (ignored) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
 // listen reads a page once and returns what was sent for it, so that the floor runs the very statements of the app.
 func (f *field) listen(b *testing.B, page func(*db.View)) asked {
 	b.Helper()
-	all := &asked{}
-	d := f.Tuned(b, func(c *pgxpool.Config) { c.ConnConfig.Tracer = all })
+	l := &listener{}
+	d := f.Tuned(b, func(c *pgxpool.Config) { c.ConnConfig.Tracer = l })
 	err := d.Read(b.Context(), f.actor(db.Viewer), func(v *db.View) error {
 		page(v)
 		return v.Load()
@@ -134,24 +167,24 @@ func (f *field) listen(b *testing.B, page func(*db.View)) asked {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if len(*all) < 3 || !strings.Contains((*all)[0].SQL, "set_tenant") || !strings.Contains(all.who().SQL, "clerk_id") {
-		b.Fatalf("the app sends %d statements, and not the gate and the member first", len(*all))
+	if len(l.asked) < 3 || !strings.Contains(l.asked[0].SQL, "set_tenant") || !strings.Contains(l.asked.who().SQL, "clerk_id") {
+		b.Fatalf("the app sends %d statements, and not the gate and the member first", len(l.asked))
 	}
-	return *all
+	return l.asked
 }
 
 // errNothing ends a Tx without a change: it is rolled back in the one trip that a COMMIT would have taken.
 var errNothing = errors.New("nothing to change")
 
-// rows runs q without tenancy.
+// rows runs q.
 func rows[T any](ctx context.Context, q interface {
 	Query(context.Context, string, ...any) (pgx.Rows, error)
-}, asked *pgx.QueuedQuery) ([]T, error) {
+}, asked *pgx.QueuedQuery) (all []T, err error) {
 	r, err := q.Query(ctx, asked.SQL, asked.Arguments...)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(r, pgx.RowToStructByName[T])
+	return all, wire.Collect(r, &all)
 }
 
 func (f *field) actor(least db.Role) db.Actor { return db.NewMember(f.tenant, f.owner, least) }
@@ -172,32 +205,32 @@ func fourTrips[T any](ctx context.Context, f *field, asked *pgx.QueuedQuery) err
 func byHand[T any](ctx context.Context, f *field, asked *pgx.QueuedQuery) error {
 	b := &pgx.Batch{}
 	b.Queue("SELECT app.set_tenant($1, $2)", f.tenant.ID, f.Token(f.tenant.ID, f.tenant.Epoch))
-	b.Queue(asked.SQL, asked.Arguments...).Query(func(r pgx.Rows) error {
-		_, err := pgx.CollectRows(r, pgx.RowToStructByName[T])
-		return err
-	})
+	queue[T](b, asked)
 	return f.naive.SendBatch(ctx, b).Close()
 }
 
-// whoAsks reads the member and what it asks for, in one pipeline without tenancy: an app of one tenant has members too.
-func (f *field) whoAsks(ctx context.Context, who, asked *pgx.QueuedQuery) error {
+func queue[T any](b *pgx.Batch, asked *pgx.QueuedQuery) {
+	b.Queue(asked.SQL, asked.Arguments...).Query(func(r pgx.Rows) error {
+		var all []T
+		return wire.Collect(r, &all)
+	})
+}
+
+// free reads the member and what it asks for, in one pipeline without tenancy: an app of one tenant has members too, and reads
+// them as every View does.
+func free[T any](ctx context.Context, from *pgxpool.Pool, a asked) error {
 	b := &pgx.Batch{}
-	b.Queue(who.SQL, who.Arguments...).Query(func(r pgx.Rows) error {
+	b.Queue(a.who().SQL, a.who().Arguments...).Query(func(r pgx.Rows) error {
 		_, err := pgx.CollectExactlyOneRow(r, func(r pgx.CollectableRow) (m db.Member, err error) {
 			return m, r.Scan(&m.ID, &m.Name, &m.Email, (*string)(&m.Role))
 		})
 		return err
 	})
-	b.Queue(asked.SQL, asked.Arguments...).Query(func(r pgx.Rows) error {
-		_, err := pgx.CollectRows(r, pgx.RowToStructByName[job.Job])
-		return err
-	})
-	return f.like.SendBatch(ctx, b).Close()
+	queue[T](b, a.work()[0])
+	return from.SendBatch(ctx, b).Close()
 }
 
-// BenchmarkSeam races the seam against plain autocommit on a point look-up and on a list of fifty rows. The like of a View and
-// of a Tx has the settings of app_tenant, and in the look-up asks who reads as well: an app of one tenant has members too, and
-// its read of their row is no part of what tenancy costs. In a list it weighs little, and is left out.
+// BenchmarkSeam races the seam against the same work without tenancy on a point look-up and on a list of fifty rows.
 func BenchmarkSeam(b *testing.B) {
 	f := prepare(b)
 	var (
@@ -206,22 +239,21 @@ func BenchmarkSeam(b *testing.B) {
 	)
 	look := f.listen(b, func(v *db.View) { job.Get(v, f.job, &one) })
 	list := f.listen(b, func(v *db.View) { job.List(v, job.Filter{}, &many) })
-	const likewise = 1 // the second variant
 	for _, clients := range []int{1, 8} {
 		race(b, "point look-up", clients, []variant{
-			{"without tenancy", 0, 0, func(ctx context.Context) error {
-				_, err := rows[job.Job](ctx, f.plain, look.work()[0])
+			{"without tenancy", 0, func(ctx context.Context) error { return free[job.Job](ctx, f.free, look) }},
+			{"without tenancy, whoever asks", 0, func(ctx context.Context) error {
+				_, err := rows[job.Job](ctx, f.free, look.work()[0])
 				return err
 			}},
-			{"without tenancy, and who asks", 0, 0, func(ctx context.Context) error { return f.whoAsks(ctx, look.who(), look.work()[0]) }},
-			{"View", 0.5, likewise, func(ctx context.Context) error {
+			{"View", 0.5, func(ctx context.Context) error {
 				return f.DB.Read(ctx, f.actor(db.Viewer), func(v *db.View) error {
 					var j job.Job
 					job.Get(v, f.job, &j)
 					return v.Load()
 				})
 			}},
-			{"Tx", 0.35, likewise, func(ctx context.Context) error {
+			{"Tx", 0.35, func(ctx context.Context) error {
 				err := f.DB.Write(ctx, f.actor(db.MemberRole), func(ctx context.Context, tx *db.Tx) error {
 					var j job.Job
 					if err := sealed.Find(ctx, tx, "bench", look.work()[0].SQL, &j, f.job); err != nil {
@@ -234,26 +266,20 @@ func BenchmarkSeam(b *testing.B) {
 				}
 				return err
 			}},
-			{"gate and query by hand", 0, 0, func(ctx context.Context) error { return byHand[job.Job](ctx, f, look.work()[0]) }},
-			{"four trips", 0, 0, func(ctx context.Context) error { return fourTrips[job.Job](ctx, f, look.work()[0]) }},
+			{"gate and query by hand", 0, func(ctx context.Context) error { return byHand[job.Job](ctx, f, look.work()[0]) }},
+			{"four trips", 0, func(ctx context.Context) error { return fourTrips[job.Job](ctx, f, look.work()[0]) }},
 		})
 		race(b, "list of 50", clients, []variant{
-			{"without tenancy", 0, 0, func(ctx context.Context) error {
-				_, err := rows[job.Row](ctx, f.plain, list.work()[0])
-				return err
-			}},
-			{"without tenancy, and its settings", 0, 0, func(ctx context.Context) error {
-				_, err := rows[job.Row](ctx, f.like, list.work()[0])
-				return err
-			}},
-			{"View", 0.85, likewise, func(ctx context.Context) error {
+			{"without tenancy", 0, func(ctx context.Context) error { return free[job.Row](ctx, f.free, list) }},
+			{"without tenancy, and the settings of app_tenant", 0, func(ctx context.Context) error { return free[job.Row](ctx, f.tuned, list) }},
+			{"View", 0.85, func(ctx context.Context) error {
 				return f.DB.Read(ctx, f.actor(db.Viewer), func(v *db.View) error {
 					var list []job.Row
 					job.List(v, job.Filter{}, &list)
 					return v.Load()
 				})
 			}},
-			{"four trips", 0, 0, func(ctx context.Context) error { return fourTrips[job.Row](ctx, f, list.work()[0]) }},
+			{"four trips", 0, func(ctx context.Context) error { return fourTrips[job.Row](ctx, f, list.work()[0]) }},
 		})
 	}
 }

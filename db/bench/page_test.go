@@ -1,7 +1,6 @@
 package bench_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,28 +8,27 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
-	"github.com/gorilla/sessions"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/labstack/echo/v4"
 
 	"upwork-ai-agent/app/clerk/sandbox"
 	"upwork-ai-agent/db"
-	"upwork-ai-agent/db/control"
 	"upwork-ai-agent/db/demo"
 	"upwork-ai-agent/db/job"
-	"upwork-ai-agent/db/member"
-	"upwork-ai-agent/views"
 	"upwork-ai-agent/web"
 	"upwork-ai-agent/web/webtest"
 )
 
-// BenchmarkPage races the jobs page of the whole app against the same page without tenancy: the same session statement, the
-// same cookie work, the same queries and the same component, but no gate, no member and no policy.
+// BenchmarkPage races the jobs page of the app against the same page of the same app without tenancy: it sends no gate, and no
+// policy binds its role.
 func BenchmarkPage(b *testing.B) {
 	f := prepare(b)
 	organization := demo.Organizations(time.Now())[0]
@@ -46,23 +44,126 @@ func BenchmarkPage(b *testing.B) {
 		}
 	}
 	cookie := &http.Cookie{Name: "session", Value: browser.Cookie("session")}
-	uncounted := *f.Database // the same database, whose statements nobody counts
-	uncounted.DB = f.Tuned(b, func(c *pgxpool.Config) { c.MaxConns = 16 })
-	silent := webtest.Start(b, &uncounted, sandbox.Seed{}, asServed)
-	floor, like := httptest.NewServer(f.floor(b, f.plain)), httptest.NewServer(f.floor(b, f.like))
-	b.Cleanup(floor.Close)
-	b.Cleanup(like.Close)
+	jobs := func(s *webtest.Site) func(context.Context) error { return fetch(s.URL+"/jobs", cookie) }
+	free, tuned := f.site(b, f.without(b, own)), f.site(b, f.without(b, f.set))
 	for _, clients := range []int{1, 4} {
 		race(b, "jobs page, 50 rows", clients, []variant{
-			{"without tenancy", 0, 0, fetch(floor.URL+"/jobs", cookie)},
-			{"without tenancy, and its settings", 0, 0, fetch(like.URL+"/jobs", cookie)},
-			{"the app", 0.95, 1, fetch(site.URL+"/jobs", cookie)},
+			{"without tenancy", 0, jobs(free)},
+			{"without tenancy, and the settings of app_tenant", 0, jobs(tuned)},
+			{"the app", 0.95, jobs(site)},
 		})
 	}
+	uncounted := f.site(b, f.Tuned(b, func(c *pgxpool.Config) { c.MaxConns = 16 }))
 	race(b, "jobs page, policy hits", 1, []variant{
-		{"not counted", 0, 0, fetch(silent.URL+"/jobs", cookie)},
-		{"counted", 0.98, 0, fetch(site.URL+"/jobs", cookie)},
+		{"not counted", 0, jobs(uncounted)},
+		{"counted", 0.98, jobs(site)},
 	})
+	for _, clients := range []int{1, 4} {
+		cost(b, site, cookie, clients)
+	}
+}
+
+// site runs the app over another opening of the same database. Who is signed in at one site is at all of them.
+func (f *field) site(b *testing.B, d *db.DB) *webtest.Site {
+	b.Helper()
+	other := *f.Database
+	other.DB = d
+	return webtest.Start(b, &other, sandbox.Seed{}, asServed)
+}
+
+// without opens the database without tenancy, and with these settings where tenants' rows are read.
+func (f *field) without(b *testing.B, settings map[string]string) *db.DB {
+	b.Helper()
+	t := &ungated{}
+	b.Cleanup(func() {
+		if t.gates.Load() == 0 {
+			b.Error("nobody sent a gate that could be left out")
+		}
+	})
+	return f.Tuned(b, func(c *pgxpool.Config) {
+		c.MaxConns = 16
+		if c.ConnConfig.User == "app_tenant" {
+			*c = *config(b, f.URL("postgres"), settings)
+			c.ConnConfig.Tracer = t
+		}
+	})
+}
+
+// ungated takes the gate out of every pipeline before it is sent.
+type ungated struct {
+	ignored
+	gates atomic.Int64
+}
+
+// TraceBatchStart implements pgx.BatchTracer.
+func (u *ungated) TraceBatchStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceBatchStartData) context.Context {
+	if q := data.Batch.QueuedQueries; strings.Contains(q[0].SQL, "set_tenant") {
+		data.Batch.QueuedQueries = q[1:]
+		u.gates.Add(1)
+	}
+	return ctx
+}
+
+// cost prints what a page costs the app: time of the processor, and allocations. Requests do not go over a socket, so that
+// what the client does is not counted.
+func cost(b *testing.B, site *webtest.Site, cookie *http.Cookie, clients int) {
+	b.Helper()
+	const pages = 4000
+	var (
+		before, after runtime.MemStats
+		wg            sync.WaitGroup
+		bytes         atomic.Int64
+	)
+	ask := func() {
+		r := httptest.NewRequest(http.MethodGet, site.URL+"/jobs", nil)
+		r.AddCookie(cookie)
+		w := &unread{header: http.Header{}}
+		site.Front.ServeHTTP(w, r)
+		bytes.Store(w.bytes)
+	}
+	ask()
+	runtime.ReadMemStats(&before)
+	began := spent(b)
+	for range clients {
+		wg.Go(func() {
+			for range pages / clients {
+				ask()
+			}
+		})
+	}
+	wg.Wait()
+	took := spent(b) - began
+	runtime.ReadMemStats(&after)
+	fmt.Printf("\njobs page of %d bytes, %d client(s): the app's processor time %v, %d allocations of %d bytes\n", bytes.Load(), clients,
+		took/pages, (after.Mallocs-before.Mallocs)/pages, (after.TotalAlloc-before.TotalAlloc)/pages)
+}
+
+// unread is an answer whose bytes are counted.
+type unread struct {
+	header http.Header
+	bytes  int64
+}
+
+// Header implements http.ResponseWriter.
+func (w *unread) Header() http.Header { return w.header }
+
+// Write implements http.ResponseWriter.
+func (w *unread) Write(p []byte) (int, error) {
+	w.bytes += int64(len(p))
+	return len(p), nil
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *unread) WriteHeader(int) {}
+
+// spent is the time of the processor that this process has had.
+func spent(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // asServed takes away what a test listens with and nobody pays for who runs the app: spans, and a log in memory.
@@ -90,67 +191,4 @@ func fetch(address string, cookie *http.Cookie) func(context.Context) error {
 		}
 		return nil
 	}
-}
-
-// collect queues a statement for all its rows.
-func collect[T any](b *pgx.Batch, asked *pgx.QueuedQuery, into *[]T, scan pgx.RowToFunc[T]) {
-	b.Queue(asked.SQL, asked.Arguments...).Query(func(r pgx.Rows) (err error) {
-		*into, err = pgx.CollectRows(r, scan)
-		return err
-	})
-}
-
-// ask reads into p what the jobs page shows, without tenancy.
-func ask(ctx context.Context, from *pgxpool.Pool, work []*pgx.QueuedQuery, p *views.JobsPage) error {
-	b := &pgx.Batch{}
-	collect(b, work[0], &p.Rows, pgx.RowToStructByName[job.Row])
-	collect(b, work[1], &p.Searches, pgx.RowToStructByName[job.Search])
-	collect(b, work[2], &p.Formats, pgx.RowTo[string])
-	collect(b, work[3], &p.Members, pgx.RowToStructByName[member.Choice])
-	return from.SendBatch(ctx, b).Close()
-}
-
-// floor is the page as it would be without tenancy, read from a pool.
-func (f *field) floor(b *testing.B, from *pgxpool.Pool) http.Handler {
-	b.Helper()
-	store := sessions.NewCookieStore(make([]byte, 32), make([]byte, 32))
-	sealedCookie, err := store.Codecs[0].Encode("session", map[any]any{"sid": strings.Repeat("x", 43), "tenant": f.tenant.ID.String()})
-	if err != nil {
-		b.Fatal(err)
-	}
-	var like views.JobsPage
-	page := f.listen(b, func(v *db.View) {
-		job.List(v, job.Filter{}, &like.Rows)
-		job.Searches(v, f.owner, &like.Searches)
-		job.Formats(v, &like.Formats)
-		member.Everybody(v, &like.Members)
-	})
-	log := slog.New(slog.NewJSONHandler(io.Discard, nil))
-	e := echo.New()
-	e.GET("/jobs", func(c echo.Context) error {
-		ctx, start := c.Request().Context(), time.Now()
-		values := map[any]any{}
-		if err := store.Codecs[0].Decode("session", sealedCookie, &values); err != nil {
-			return err
-		}
-		session, err := control.LoadSession(ctx, f.DB, f.sid, f.tenant.ID)
-		if err != nil {
-			return err
-		}
-		p := views.JobsPage{Next: "/jobs?before=x", Shell: views.Shell{Title: "Jobs", Section: "jobs", PersonName: session.Name, PersonEmail: session.Email, Token: strings.Repeat("x", 43),
-			Tenant: f.tenant.ID, TenantName: session.TenantName, Role: db.Owner, Organizations: session.Organizations, Sandbox: true, Now: time.Now(), Return: "/jobs"}}
-		if err := ask(ctx, from, page.work(), &p); err != nil {
-			return err
-		}
-		p.Rows = p.Rows[:job.PageSize]
-		var drawn bytes.Buffer
-		if err := views.Jobs(p).Render(ctx, &drawn); err != nil {
-			return err
-		}
-		err = c.HTMLBlob(http.StatusOK, drawn.Bytes())
-		log.LogAttrs(ctx, slog.LevelInfo, "request", slog.String("method", c.Request().Method), slog.String("route", c.Path()),
-			slog.Int("status", c.Response().Status), slog.Duration("took", time.Since(start)), slog.Int64("bytes", c.Response().Size))
-		return err
-	})
-	return e
 }
