@@ -123,8 +123,15 @@ type asked []*pgx.QueuedQuery
 // work is what remains without tenancy.
 func (a asked) work() []*pgx.QueuedQuery { return a[2:] }
 
-// who is the statement that reads the member.
-func (a asked) who() *pgx.QueuedQuery { return a[1] }
+// queueWho asks for the member as a View does.
+func (a asked) queueWho(b *pgx.Batch) {
+	b.Queue(a[1].SQL, a[1].Arguments...).Query(func(r pgx.Rows) error {
+		_, err := pgx.CollectExactlyOneRow(r, func(r pgx.CollectableRow) (m db.Member, err error) {
+			return m, r.Scan(&m.ID, &m.Name, &m.Email, (*string)(&m.Role))
+		})
+		return err
+	})
+}
 
 // listener notes the last pipeline.
 type listener struct {
@@ -167,7 +174,7 @@ func (f *field) listen(b *testing.B, page func(*db.View)) asked {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if len(l.asked) < 3 || !strings.Contains(l.asked[0].SQL, "set_tenant") || !strings.Contains(l.asked.who().SQL, "clerk_id") {
+	if len(l.asked) < 3 || !strings.Contains(l.asked[0].SQL, "set_tenant") || !strings.Contains(l.asked[1].SQL, "clerk_id") {
 		b.Fatalf("the app sends %d statements, and not the gate and the member first", len(l.asked))
 	}
 	return l.asked
@@ -176,15 +183,15 @@ func (f *field) listen(b *testing.B, page func(*db.View)) asked {
 // errNothing ends a Tx without a change: it is rolled back in the one trip that a COMMIT would have taken.
 var errNothing = errors.New("nothing to change")
 
-// rows runs q.
+// rows runs q and reads the rows as one does with pgx.
 func rows[T any](ctx context.Context, q interface {
 	Query(context.Context, string, ...any) (pgx.Rows, error)
-}, asked *pgx.QueuedQuery) (all []T, err error) {
+}, asked *pgx.QueuedQuery) ([]T, error) {
 	r, err := q.Query(ctx, asked.SQL, asked.Arguments...)
 	if err != nil {
 		return nil, err
 	}
-	return all, wire.Collect(r, &all)
+	return pgx.CollectRows(r, pgx.RowToStructByName[T])
 }
 
 func (f *field) actor(least db.Role) db.Actor { return db.NewMember(f.tenant, f.owner, least) }
@@ -211,8 +218,8 @@ func byHand[T any](ctx context.Context, f *field, asked *pgx.QueuedQuery) error 
 
 func queue[T any](b *pgx.Batch, asked *pgx.QueuedQuery) {
 	b.Queue(asked.SQL, asked.Arguments...).Query(func(r pgx.Rows) error {
-		var all []T
-		return wire.Collect(r, &all)
+		_, err := pgx.CollectRows(r, pgx.RowToStructByName[T])
+		return err
 	})
 }
 
@@ -220,17 +227,13 @@ func queue[T any](b *pgx.Batch, asked *pgx.QueuedQuery) {
 // them as every View does.
 func free[T any](ctx context.Context, from *pgxpool.Pool, a asked) error {
 	b := &pgx.Batch{}
-	b.Queue(a.who().SQL, a.who().Arguments...).Query(func(r pgx.Rows) error {
-		_, err := pgx.CollectExactlyOneRow(r, func(r pgx.CollectableRow) (m db.Member, err error) {
-			return m, r.Scan(&m.ID, &m.Name, &m.Email, (*string)(&m.Role))
-		})
-		return err
-	})
+	a.queueWho(b)
 	queue[T](b, a.work()[0])
 	return from.SendBatch(ctx, b).Close()
 }
 
-// BenchmarkSeam races the seam against the same work without tenancy on a point look-up and on a list of fifty rows.
+// BenchmarkSeam races the seam against the same work without tenancy on a point look-up and on a list of fifty rows. The floor
+// is pgx and Postgres as they are installed.
 func BenchmarkSeam(b *testing.B) {
 	f := prepare(b)
 	var (

@@ -1,6 +1,7 @@
 package bench_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,19 +17,24 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/sessions"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/labstack/echo/v4"
 
 	"upwork-ai-agent/app/clerk/sandbox"
 	"upwork-ai-agent/db"
+	"upwork-ai-agent/db/control"
 	"upwork-ai-agent/db/demo"
 	"upwork-ai-agent/db/job"
+	"upwork-ai-agent/db/member"
+	"upwork-ai-agent/views"
 	"upwork-ai-agent/web"
 	"upwork-ai-agent/web/webtest"
 )
 
-// BenchmarkPage races the jobs page of the app against the same page of the same app without tenancy: it sends no gate, and no
-// policy binds its role.
+// BenchmarkPage races the jobs page of the app against the same page as one writes it without tenancy, and, to show what the
+// gate and the policies cost by themselves, against the same app that sends no gate, with a role that no policy binds.
 func BenchmarkPage(b *testing.B) {
 	f := prepare(b)
 	organization := demo.Organizations(time.Now())[0]
@@ -45,12 +51,16 @@ func BenchmarkPage(b *testing.B) {
 	}
 	cookie := &http.Cookie{Name: "session", Value: browser.Cookie("session")}
 	jobs := func(s *webtest.Site) func(context.Context) error { return fetch(s.URL+"/jobs", cookie) }
-	free, tuned := f.site(b, f.without(b, own)), f.site(b, f.without(b, f.set))
+	floor, tuned := httptest.NewServer(f.floor(b, f.free)), httptest.NewServer(f.floor(b, f.tuned))
+	b.Cleanup(floor.Close)
+	b.Cleanup(tuned.Close)
+	open := f.site(b, f.without(b, f.set))
 	for _, clients := range []int{1, 4} {
 		race(b, "jobs page, 50 rows", clients, []variant{
-			{"without tenancy", 0, jobs(free)},
-			{"without tenancy, and the settings of app_tenant", 0, jobs(tuned)},
+			{"without tenancy", 0, fetch(floor.URL+"/jobs", cookie)},
+			{"without tenancy, and the settings of app_tenant", 0, fetch(tuned.URL+"/jobs", cookie)},
 			{"the app", 0.95, jobs(site)},
+			{"the app, but for its gate and the policies", 0, jobs(open)},
 		})
 	}
 	uncounted := f.site(b, f.Tuned(b, func(c *pgxpool.Config) { c.MaxConns = 16 }))
@@ -112,14 +122,14 @@ func cost(b *testing.B, site *webtest.Site, cookie *http.Cookie, clients int) {
 	var (
 		before, after runtime.MemStats
 		wg            sync.WaitGroup
-		bytes         atomic.Int64
+		size          atomic.Int64
 	)
 	ask := func() {
 		r := httptest.NewRequest(http.MethodGet, site.URL+"/jobs", nil)
 		r.AddCookie(cookie)
 		w := &unread{header: http.Header{}}
 		site.Front.ServeHTTP(w, r)
-		bytes.Store(w.bytes)
+		size.Store(w.bytes)
 	}
 	ask()
 	runtime.ReadMemStats(&before)
@@ -134,7 +144,7 @@ func cost(b *testing.B, site *webtest.Site, cookie *http.Cookie, clients int) {
 	wg.Wait()
 	took := spent(b) - began
 	runtime.ReadMemStats(&after)
-	fmt.Printf("\njobs page of %d bytes, %d client(s): the app's processor time %v, %d allocations of %d bytes\n", bytes.Load(), clients,
+	fmt.Printf("\njobs page of %d bytes, %d client(s): the app's processor time %v, %d allocations of %d bytes\n", size.Load(), clients,
 		took/pages, (after.Mallocs-before.Mallocs)/pages, (after.TotalAlloc-before.TotalAlloc)/pages)
 }
 
@@ -191,4 +201,69 @@ func fetch(address string, cookie *http.Cookie) func(context.Context) error {
 		}
 		return nil
 	}
+}
+
+// collect queues a statement for all its rows.
+func collect[T any](b *pgx.Batch, asked *pgx.QueuedQuery, into *[]T, scan pgx.RowToFunc[T]) {
+	b.Queue(asked.SQL, asked.Arguments...).Query(func(r pgx.Rows) (err error) {
+		*into, err = pgx.CollectRows(r, scan)
+		return err
+	})
+}
+
+// ask reads into p what the jobs page shows, and who asks.
+func ask(ctx context.Context, from *pgxpool.Pool, a asked, p *views.JobsPage) error {
+	b, work := &pgx.Batch{}, a.work()
+	a.queueWho(b)
+	collect(b, work[0], &p.Rows, pgx.RowToStructByName[job.Row])
+	collect(b, work[1], &p.Searches, pgx.RowToStructByName[job.Search])
+	collect(b, work[2], &p.Formats, pgx.RowTo[string])
+	collect(b, work[3], &p.Members, pgx.RowToStructByName[member.Choice])
+	return from.SendBatch(ctx, b).Close()
+}
+
+// floor is the page as one writes it without tenancy: the same session statement, the same cookie work, the same statements and
+// the same component.
+func (f *field) floor(b *testing.B, from *pgxpool.Pool) http.Handler {
+	b.Helper()
+	store := sessions.NewCookieStore(make([]byte, 32), make([]byte, 32))
+	sealedCookie, err := store.Codecs[0].Encode("session", map[any]any{"sid": strings.Repeat("x", 43), "tenant": f.tenant.ID.String()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var like views.JobsPage
+	page := f.listen(b, func(v *db.View) {
+		job.List(v, job.Filter{}, &like.Rows)
+		job.Searches(v, f.owner, &like.Searches)
+		job.Formats(v, &like.Formats)
+		member.Everybody(v, &like.Members)
+	})
+	log := slog.New(slog.NewJSONHandler(io.Discard, nil))
+	e := echo.New()
+	e.GET("/jobs", func(c echo.Context) error {
+		ctx, start := c.Request().Context(), time.Now()
+		values := map[any]any{}
+		if err := store.Codecs[0].Decode("session", sealedCookie, &values); err != nil {
+			return err
+		}
+		session, err := control.LoadSession(ctx, f.DB, f.sid, f.tenant.ID)
+		if err != nil {
+			return err
+		}
+		p := views.JobsPage{Next: "/jobs?before=x", Shell: views.Shell{Title: "Jobs", Section: "jobs", PersonName: session.Name, PersonEmail: session.Email, Token: strings.Repeat("x", 43),
+			Tenant: f.tenant.ID, TenantName: session.TenantName, Role: db.Owner, Organizations: session.Organizations, Sandbox: true, Now: time.Now(), Return: "/jobs"}}
+		if err := ask(ctx, from, page, &p); err != nil {
+			return err
+		}
+		p.Rows = p.Rows[:job.PageSize]
+		var drawn bytes.Buffer
+		if err := views.Jobs(p).Render(ctx, &drawn); err != nil {
+			return err
+		}
+		err = c.HTMLBlob(http.StatusOK, drawn.Bytes())
+		log.LogAttrs(ctx, slog.LevelInfo, "request", slog.String("method", c.Request().Method), slog.String("route", c.Path()),
+			slog.Int("status", c.Response().Status), slog.Duration("took", time.Since(start)), slog.Int64("bytes", c.Response().Size))
+		return err
+	})
+	return e
 }
