@@ -77,10 +77,8 @@ func List(v *db.View, f Filter, into *[]Row) {
 	w, order := f.where(), f.Sort.order()
 	w.behind(order, f.Before)
 	sealed.List(v, "job.list", `
-		SELECT j.id, j.title, left(j.description, 240) || CASE WHEN length(j.description) > 240 THEN '…' ELSE '' END AS snippet, j.contract,
-		       j.hourly_min, j.hourly_max, j.budget, j.experience, j.skills, j.proposals_min, j.proposals_max, j.client_country,
-		       j.client_payment_verified, j.client_spent, j.client_spent_floor, j.posted_at, j.triage,
-		       j.assignee_id,
+		SELECT j.id, j.title, j.snippet, j.contract, j.hourly_min, j.hourly_max, j.budget, j.experience, j.skills, j.proposals_min, j.proposals_max,
+		       j.client_country, j.client_payment_verified, j.client_spent, j.client_spent_floor, j.posted_at, j.triage, j.assignee_id,
 		       CASE WHEN j.triage = 'drafting' THEN ARRAY(
 		         SELECT p.user_id FROM proposals p WHERE p.tenant_id = $1 AND p.job_id = j.id AND p.status IN ('draft', 'in_review', 'approved')
 		         ORDER BY p.created_at) END AS drafters
