@@ -38,18 +38,23 @@ import (
 func BenchmarkPage(b *testing.B) {
 	f := prepare(b)
 	organization := demo.Organizations(time.Now())[0]
-	site := webtest.Start(b, f.Database, sandbox.Seed{
+	first := webtest.Start(b, f.Database, sandbox.Seed{
 		People:        []sandbox.Person{{ID: f.owner, Email: "mara@example.com", Name: "Mara Veldane"}},
 		Organizations: []sandbox.Organization{{ID: organization.ClerkID, Name: organization.Name, CreatedBy: f.owner, Members: map[string]string{f.owner: "org:admin"}}},
-	}, asServed)
-	browser := site.Browser(b)
-	if page := browser.SignIn(f.owner); page.Find(".row").Length() != job.PageSize {
-		page = browser.Get("/jobs")
-		if page.Find(".row").Length() != job.PageSize {
-			b.Fatalf("the jobs page has %d rows at %s", page.Find(".row").Length(), page.URL)
-		}
+	})
+	browser := first.Browser(b)
+	browser.SignIn(f.owner)
+	if page := browser.Get("/jobs"); page.Find(".row").Length() != job.PageSize {
+		b.Fatalf("the jobs page has %d rows at %s", page.Find(".row").Length(), page.URL)
 	}
 	cookie := &http.Cookie{Name: "session", Value: browser.Cookie("session")}
+	// No connection that is raced has done anything else before: those that loaded the demo are slower.
+	app, err := f.Open(b.Context(), f.Key)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(app.Close)
+	site := f.site(b, app)
 	jobs := func(s *webtest.Site) func(context.Context) error { return fetch(s.URL+"/jobs", cookie) }
 	floor, tuned := httptest.NewServer(f.floor(b, f.free)), httptest.NewServer(f.floor(b, f.tuned))
 	b.Cleanup(floor.Close)
@@ -73,7 +78,7 @@ func BenchmarkPage(b *testing.B) {
 	}
 }
 
-// site runs the app over another opening of the same database. Who is signed in at one site is at all of them.
+// site runs the app over another opening of the same database. Who is signed in somewhere is everywhere.
 func (f *field) site(b *testing.B, d *db.DB) *webtest.Site {
 	b.Helper()
 	other := *f.Database
