@@ -86,28 +86,35 @@ func (r *reader[T]) prepare(columns []pgconn.FieldDescription) error {
 	if slices.EqualFunc(r.columns, columns, same) {
 		return nil
 	}
-	r.columns, r.targets, r.pieces = nil, nil, pieces{}
+	r.columns, r.targets, r.pieces = nil, nil, pieces{} // as long as they are not known to fit
 	row := reflect.ValueOf(&r.row).Elem()
-	fields := map[string][]int{}
-	for _, f := range reflect.VisibleFields(row.Type()) {
-		if name, ok := f.Tag.Lookup("db"); ok && name != "-" && f.IsExported() {
-			fields[name] = f.Index
-		}
-	}
+	fields := fieldsOf(row.Type())
+	known, targets := make([]column, 0, len(columns)), make([]any, 0, len(columns))
 	for _, c := range columns {
 		path, ok := fields[c.Name]
 		if !ok {
 			return fmt.Errorf("wire: %s has no field for the column %q", row.Type(), c.Name)
 		}
 		delete(fields, c.Name)
-		r.columns = append(r.columns, column{c.Name, c.DataTypeOID})
-		r.targets = append(r.targets, r.pieces.target(row.FieldByIndex(path).Addr().Interface(), c.DataTypeOID))
+		known = append(known, column{c.Name, c.DataTypeOID})
+		targets = append(targets, r.pieces.target(row.FieldByIndex(path).Addr().Interface(), c.DataTypeOID))
 	}
 	for name := range fields {
-		r.columns = nil
 		return fmt.Errorf("wire: no column for the field %q of %s", name, row.Type())
 	}
+	r.columns, r.targets = known, targets
 	return nil
+}
+
+// fieldsOf are the paths to the fields that have a db tag, by that, those of embedded structs too.
+func fieldsOf(t reflect.Type) map[string][]int {
+	fields := map[string][]int{}
+	for _, f := range reflect.VisibleFields(t) {
+		if name, ok := f.Tag.Lookup("db"); ok && name != "-" && f.IsExported() {
+			fields[name] = f.Index
+		}
+	}
+	return fields
 }
 
 var errNull = errors.New("wire: NULL for what cannot be nil")
