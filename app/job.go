@@ -65,12 +65,15 @@ func TriageJobs(ctx context.Context, tx *db.Tx, ids []uuid.UUID, to job.Triage, 
 }
 
 // TriageJob moves one job to another state of triage and returns it as it was, with what takes that back. Moving it to
-// where it is already changes nothing. It returns db.ErrNotFound, or an Error when the job cannot go there from where it is.
+// where it is already changes nothing. It returns db.ErrNotFound, or an Error when the job cannot go there from where it is,
+// and when it is skipped already and the new reason would replace the first one, or be lost.
 func TriageJob(ctx context.Context, tx *db.Tx, id uuid.UUID, to job.Triage, reason string) (job.Job, uuid.UUID, error) {
 	j, err := job.Lock(ctx, tx, id)
 	switch {
 	case err != nil:
 		return j, uuid.Nil, err
+	case j.Triage == to && to == job.Skipped && reason != "" && reason != j.SkipReason:
+		return j, uuid.Nil, &Error{Code: Refused, Message: "This job is skipped already, so your reason was not stored."}
 	case j.Triage == to:
 		return j, uuid.Nil, nil
 	case !job.CanMove(j.Triage, to):

@@ -41,14 +41,14 @@ var payments = map[string]literal{
 	"unknown":      `<span>payment unknown</span>`,
 }
 
-// drafts are what lists of rows were written into: they are large, and no longer needed when they have been sent on.
-var drafts = sync.Pool{New: func() any { return new(markup) }}
+// markups are what lists were written into: a list is large, and needed no longer when it has been sent on.
+var markups = sync.Pool{New: func() any { return new(markup) }}
 
 // jobRows are the rows of the jobs list, written by hand: this is the one place where the allocations of a component show.
 func jobRows(p *JobsPage) templ.Component {
 	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
-		m := drafts.Get().(*markup)
-		defer drafts.Put(m)
+		m := markups.Get().(*markup)
+		defer markups.Put(m)
 		*m = (*m)[:0]
 		names := p.names()
 		for i := range p.Rows {

@@ -347,3 +347,27 @@ func TestTriageMovesAJobAndSaysSo(t *testing.T) {
 		t.Errorf("an unknown state: %d", p.Status)
 	}
 }
+
+// Two people skip a job, each for a reason: the second one's is neither stored over the first one's nor lost.
+func TestASecondReasonToSkipAJobIsRefusedAndKept(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	b, other := signIn(t, s, ana, "Acme"), signIn(t, s, ben, "Acme")
+	path := "/jobs/" + ticks(jobsOf(t, b, 0, 1))[0]
+	const form = `form[action$="/triage"]:has(button[value=skipped])`
+	mine, theirs := b.Get(path), other.Get(path)
+	b.Submit(mine, form, url.Values{"to": {"skipped"}, "reason": {"Pays too little."}})
+	reason := strings.Repeat("No time until May. ", 26)
+	p := other.Submit(theirs, form, url.Values{"to": {"skipped"}, "reason": {reason}})
+	if text := p.Find("main").Text(); p.Status != http.StatusConflict || !strings.Contains(text, "your reason was not stored") || !strings.Contains(text, strings.TrimSpace(reason)) {
+		t.Errorf("the second reason: %d %q", p.Status, text)
+	}
+	for _, again := range []string{"", "Pays too little."} {
+		if p := other.Submit(theirs, form, url.Values{"to": {"skipped"}, "reason": {again}}); p.Status != http.StatusOK {
+			t.Errorf("skipped again, for %q: %d %q", again, p.Status, p.H1())
+		}
+	}
+	if text := b.Get(path).Find("main").Text(); !strings.Contains(text, "Pays too little.") || strings.Contains(text, "until May") {
+		t.Errorf("the job: %q", text)
+	}
+}
