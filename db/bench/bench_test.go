@@ -31,10 +31,10 @@ type field struct {
 	owner  string // Clerk user id
 	job    uuid.UUID
 	sid    control.SID
-	free   *pgxpool.Pool // a superuser's: no policy, no gate, autocommit
-	tuned  *pgxpool.Pool // likewise, with the settings of app_tenant: they choose better plans than the server's own
-	set    map[string]string
-	naive  *pgxpool.Pool // app_tenant's, for BEGIN, set_tenant, query, COMMIT as four trips
+	free   *pgxpool.Pool     // a superuser's: no policy, no gate, autocommit
+	tuned  *pgxpool.Pool     // likewise, with the settings of app_tenant: they choose better plans than the server's own
+	set    map[string]string // what app_tenant's sessions set
+	naive  *pgxpool.Pool     // app_tenant's, for BEGIN, set_tenant, query, COMMIT as four trips
 }
 
 func prepare(b *testing.B) *field {
@@ -56,7 +56,7 @@ func prepare(b *testing.B) *field {
 		b.Fatal(err)
 	}
 	f.free, f.naive = pool(b, f.URL("postgres"), own), pool(b, f.URL("app_tenant"), nil)
-	f.settings(b)
+	f.set = settings(b, f.free)
 	f.tuned = pool(b, f.URL("postgres"), f.set)
 	if _, err := f.free.Exec(ctx, "VACUUM ANALYZE"); err != nil {
 		b.Fatal(err)
@@ -71,25 +71,27 @@ func prepare(b *testing.B) *field {
 // split up.
 var own = map[string]string{"jit": "off", "max_parallel_workers_per_gather": "0"}
 
-// settings reads those of app_tenant.
-func (f *field) settings(b *testing.B) {
+// settings are those of app_tenant.
+func settings(b *testing.B, from *pgxpool.Pool) map[string]string {
 	b.Helper()
-	rows, err := f.free.Query(b.Context(), `
+	rows, err := from.Query(b.Context(), `
 		SELECT split_part(s, '=', 1), split_part(s, '=', 2)
 		FROM pg_db_role_setting r, unnest(r.setconfig) s WHERE r.setrole = 'app_tenant'::regrole`)
 	if err != nil {
 		b.Fatal(err)
 	}
-	f.set = map[string]string{}
 	var name, value string
-	if _, err := pgx.ForEachRow(rows, []any{&name, &value}, func() error { f.set[name] = value; return nil }); err != nil {
+	set := map[string]string{}
+	if _, err := pgx.ForEachRow(rows, []any{&name, &value}, func() error { set[name] = value; return nil }); err != nil {
 		b.Fatal(err)
 	}
-	if f.set["random_page_cost"] == "" {
-		b.Fatalf("the settings of app_tenant are %v", f.set)
+	if set["random_page_cost"] == "" {
+		b.Fatalf("the settings of app_tenant are %v", set)
 	}
+	return set
 }
 
+// pool is of sessions with these settings besides the role's own.
 func pool(b *testing.B, url string, settings map[string]string) *pgxpool.Pool {
 	b.Helper()
 	c := config(b, url, settings)
