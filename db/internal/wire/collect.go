@@ -83,7 +83,7 @@ func (r *reader[T]) done() {
 // prepare says where each column goes.
 func (r *reader[T]) prepare(columns []pgconn.FieldDescription) error {
 	same := func(a column, b pgconn.FieldDescription) bool { return a.oid == b.DataTypeOID && a.name == b.Name }
-	if slices.EqualFunc(r.columns, columns, same) {
+	if r.columns != nil && slices.EqualFunc(r.columns, columns, same) {
 		return nil
 	}
 	r.columns, r.targets, r.pieces = nil, nil, pieces{} // as long as they are not known to fit

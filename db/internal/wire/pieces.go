@@ -56,12 +56,11 @@ func (p *pieces) target(field any, oid uint32) any {
 		}
 	case pgtype.TextArrayOID:
 		if into, ok := field.(*[]string); ok {
-			one := &text{from: p}
-			return keep(p, &list[string]{into: into, at: func(s *string) any { one.into = s; return one }})
+			return keep(p, &texts{list: list[string]{into: into}, one: text{from: p}})
 		}
 	case pgtype.UUIDArrayOID:
 		if into, ok := field.(*[]uuid.UUID); ok {
-			return keep(p, &list[uuid.UUID]{into: into, at: func(id *uuid.UUID) any { return id }})
+			return keep(p, &list[uuid.UUID]{into: into})
 		}
 	case pgtype.UUIDOID:
 		if into, ok := field.(**uuid.UUID); ok {
@@ -134,7 +133,6 @@ func (c *cut[T]) some(n int) []T {
 type list[T any] struct {
 	cut[T]
 	into *[]T
-	at   func(*T) any // the target of an element
 }
 
 // SetDimensions implements pgtype.ArraySetter. As with pgx, an array of arrays becomes one list, and NULL is nil.
@@ -156,10 +154,30 @@ func (l *list[T]) SetDimensions(dimensions []pgtype.ArrayDimension) error {
 }
 
 // ScanIndex implements pgtype.ArraySetter.
-func (l *list[T]) ScanIndex(i int) any { return l.at(&(*l.into)[i]) }
+func (l *list[T]) ScanIndex(i int) any { return &(*l.into)[i] }
 
 // ScanIndexType implements pgtype.ArraySetter.
-func (l *list[T]) ScanIndexType() any { return l.at(new(T)) }
+func (l *list[T]) ScanIndexType() any { return new(T) }
+
+// texts is the target of an array of texts.
+type texts struct {
+	list[string]
+	one text // the target of the element that is scanned
+}
+
+func (t *texts) forget() {
+	t.list.forget()
+	t.one.into = nil
+}
+
+// ScanIndex implements pgtype.ArraySetter.
+func (t *texts) ScanIndex(i int) any {
+	t.one.into = &(*t.into)[i]
+	return &t.one
+}
+
+// ScanIndexType implements pgtype.ArraySetter.
+func (t *texts) ScanIndexType() any { return &t.one }
 
 // optional is what the targets of values that may be NULL have in common.
 type optional[T any] struct {

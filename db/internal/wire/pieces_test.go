@@ -28,15 +28,17 @@ func TestNothingIsLeftOfAPieceForTheNextResult(t *testing.T) {
 	var (
 		p    pieces
 		into []string
+		m    = pgtype.NewMap()
 	)
-	l := keep(&p, &list[string]{into: &into})
-	p.text([]byte("a text"))
-	l.some(1)
-	if p.texts.Len() == 0 || len(l.rest) == 0 {
+	l := p.target(&into, pgtype.TextArrayOID).(*texts)
+	if err := m.Scan(pgtype.TextArrayOID, pgtype.TextFormatCode, []byte("{theirs,too}"), l); err != nil || len(into) != 2 {
+		t.Fatalf("%q, %v", into, err)
+	}
+	if p.texts.Len() == 0 || len(l.rest) == 0 || l.one.into == nil {
 		t.Fatal("nothing is left in any case")
 	}
 	p.forget()
-	if p.texts.Len() != 0 || l.rest != nil {
-		t.Errorf("left: %q, %q", p.texts.String(), l.rest)
+	if p.texts.Len() != 0 || l.rest != nil || l.one.into != nil {
+		t.Errorf("left: %q, %q, %v", p.texts.String(), l.rest, l.one.into)
 	}
 }
