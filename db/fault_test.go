@@ -73,9 +73,7 @@ func TestAWriteThatNobodyRecordedIsNotStored(t *testing.T) {
 	)
 	write := func(sql string) func(context.Context, *db.Tx) error {
 		return func(ctx context.Context, tx *db.Tx) error {
-			var rows []struct {
-				ID uuid.UUID `db:"id"`
-			}
+			var rows []found
 			return sealed.FindAll(ctx, tx, "sneak", sql, &rows, id)
 		}
 	}
@@ -124,11 +122,13 @@ func lock(id uuid.UUID) func(context.Context, *db.Tx) error {
 	return func(ctx context.Context, tx *db.Tx) error { _, err := job.Lock(ctx, tx, id); return err }
 }
 
+type found struct {
+	ID uuid.UUID `db:"id"`
+}
+
 func look(id uuid.UUID) func(context.Context, *db.Tx) error {
 	return func(ctx context.Context, tx *db.Tx) error {
-		var rows []struct {
-			ID uuid.UUID `db:"id"`
-		}
+		var rows []found
 		return sealed.FindAll(ctx, tx, "look", `SELECT id FROM jobs WHERE tenant_id = $1 AND id = $2`, &rows, id)
 	}
 }
