@@ -73,7 +73,8 @@ func TriageJob(ctx context.Context, tx *db.Tx, id uuid.UUID, to job.Triage, reas
 	case err != nil:
 		return j, uuid.Nil, err
 	case j.Triage == to && to == job.Skipped && reason != "" && reason != j.SkipReason:
-		return j, uuid.Nil, &Error{Code: Refused, Message: "This job is skipped already, so your reason was not stored."}
+		const message = "This job is skipped already, so your reason was not stored."
+		return j, uuid.Nil, &Error{Code: Refused, Message: message, Fields: map[string]string{"reason": message}}
 	case j.Triage == to:
 		return j, uuid.Nil, nil
 	case !job.CanMove(j.Triage, to):

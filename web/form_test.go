@@ -359,7 +359,7 @@ func TestASecondReasonToSkipAJobIsRefusedAndKept(t *testing.T) {
 	b.Submit(mine, form, url.Values{"to": {"skipped"}, "reason": {"Pays too little."}})
 	reason := strings.Repeat("No time until May. ", 26)
 	p := other.Submit(theirs, form, url.Values{"to": {"skipped"}, "reason": {reason}})
-	if text := p.Find("main").Text(); p.Status != http.StatusConflict || !strings.Contains(text, "your reason was not stored") || !strings.Contains(text, strings.TrimSpace(reason)) {
+	if text := p.Find("main").Text(); p.Status != http.StatusConflict || !strings.Contains(text, "your reason was not stored") || !strings.Contains(text, strings.TrimSpace(reason)) || !strings.Contains(text, "Pays too little.") {
 		t.Errorf("the second reason: %d %q", p.Status, text)
 	}
 	for _, again := range []string{"", "Pays too little."} {

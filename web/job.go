@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -198,14 +199,13 @@ func (h *handlers) triageJob(c echo.Context, tx *db.Tx) (string, error) {
 		return "", unknownValue("to")
 	}
 	if n := utf8.RuneCountInString(reason); n > maxReason {
-		return "", redraw(errForm, func(c echo.Context, v *db.View) (templ.Component, error) {
-			return jobPage(c, v, pathID(c), func(p *views.JobPage) {
-				p.Errors = views.Errors{"reason": fmt.Sprintf("Keep the reason under %d characters. You wrote %d.", maxReason, n)}
-				p.Reason = reason
-			})
-		})
+		return "", redraw(errForm, reasonRefused(reason, fmt.Sprintf("Keep the reason under %d characters. You wrote %d.", maxReason, n)))
 	}
 	j, undo, err := app.TriageJob(c.Request().Context(), tx, pathID(c), to, reason)
+	var rule *app.Error
+	if errors.As(err, &rule) && rule.Fields["reason"] != "" {
+		return "", &invalid{status: http.StatusConflict, least: db.Viewer, page: reasonRefused(reason, rule.Fields["reason"]), cause: err}
+	}
 	if err != nil {
 		return "", err
 	}
@@ -214,4 +214,13 @@ func (h *handlers) triageJob(c echo.Context, tx *db.Tx) (string, error) {
 		return back, nil
 	}
 	return "/jobs/" + j.ID.String(), nil
+}
+
+// reasonRefused is the page of a job as it is now, with the reason to skip it that was not taken.
+func reasonRefused(reason, problem string) page {
+	return func(c echo.Context, v *db.View) (templ.Component, error) {
+		return jobPage(c, v, pathID(c), func(p *views.JobPage) {
+			p.Errors, p.Reason = views.Errors{"reason": problem}, reason
+		})
+	}
 }

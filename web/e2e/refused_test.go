@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"path"
 	"testing"
 
@@ -36,12 +37,16 @@ func TestThePagesOfRefusedFormsThatAreGoneHoldToo(t *testing.T) {
 	s, ctx := start(t), browser(t)
 	signIn(t, ctx, s, demo.People()[0].ID)
 	choose(t, ctx, "Brindlewick Collective")
-	for name, triage := range map[string]string{"reason-refused": "shortlisted", "reason-refused-archived": "archived"} {
+	const long, fitting = 16, 6 // sentences
+	for name, c := range map[string]struct {
+		triage    string
+		sentences int
+	}{"reason-refused": {"shortlisted", long}, "reason-refused-archived": {"archived", long}, "reason-second": {"skipped", fitting}} {
 		open(t, ctx, s.URL+"/jobs?triage=new")
 		click(t, ctx, ".row h2 a")
-		do(t, ctx, chromedp.Evaluate[chromedp.Void](`reason.maxLength = 1000; reason.value = "They want it for nothing, by tomorrow. ".repeat(16).trim()`))
+		do(t, ctx, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`reason.maxLength = 1000; reason.value = "They want it for nothing, by tomorrow. ".repeat(%d).trim()`, c.sentences)))
 		id := path.Base(here(t, ctx))
-		if _, err := s.Connect(t, "postgres").Exec(ctx, "UPDATE jobs SET triage = $1 WHERE id = $2", triage, id); err != nil {
+		if _, err := s.Connect(t, "postgres").Exec(ctx, "UPDATE jobs SET triage = $1 WHERE id = $2", c.triage, id); err != nil {
 			t.Fatal(err)
 		}
 		click(t, ctx, "form:has(#reason) button")
