@@ -3,7 +3,6 @@
 package wire
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -14,7 +13,8 @@ import (
 )
 
 // Collect reads rows into structs, each column into the field whose db tag has its name. A field without a column and a column
-// without a field are errors, as is NULL for what cannot be nil. into is replaced, and not nil afterwards, unless there is an error.
+// without a field are errors, as is NULL for what cannot be nil. A T that has no field with a db tag is the value of the only
+// column. into is replaced, and not nil afterwards, unless there is an error.
 //
 // It does what pgx.CollectRows does with pgx.RowToStructByName, which looks up the fields for every row and allocates every
 // value: that was half of what the jobs page cost the application.
@@ -28,15 +28,16 @@ func Collect[T any](rows pgx.Rows, into *[]T) error {
 			return err
 		}
 		for more := true; more; more = rows.Next() {
-			if err := rows.Scan(r.targets...); err != nil {
+			if err := r.read(rows); err != nil {
 				return err
 			}
 			if len(all) == cap(all) {
-				all = slices.Grow(all, max(1, 7*len(all)))
+				all = slices.Grow(all, max(1, r.count, 7*len(all)))
 			}
 			all = append(all, r.row)
-			r.row = r.none // what is decoded into what is there must not find the last row
+			r.row = r.none // what is read into what is there must not find the last row
 		}
+		r.count = min(len(all), mostRows)
 	}
 	if err := rows.Err(); err != nil {
 		return err
@@ -45,18 +46,26 @@ func Collect[T any](rows pgx.Rows, into *[]T) error {
 	return nil
 }
 
-// reader scans every row of a result into the same struct. It is used again for other results, of which it keeps nothing but
-// where the columns go.
+// mostRows is how many rows are made room for at the beginning, because the last result of the kind had as many.
+const mostRows = 64
+
+// reader reads every row of a result into the same struct. It is used again for other results, of which it keeps nothing but
+// where the columns go and how much there was.
 type reader[T any] struct {
 	row, none T
 	pieces    pieces
 	columns   []column
-	targets   []any
+	decoders  []decoder // by column; nil: pgx reads it
+	targets   []any     // by column, for pgx; nil: a decoder reads it
+	scans     bool      // pgx reads at least one
+	count     int       // of the rows of the last result
 }
 
+// column is what decides how a column is read.
 type column struct {
-	name string
-	oid  uint32
+	name   string
+	oid    uint32
+	format int16
 }
 
 // readers has a *sync.Pool of the readers of each type of struct.
@@ -74,35 +83,65 @@ func readerOf[T any]() *reader[T] {
 // done gives r back, without anything of what it read.
 func (r *reader[T]) done() {
 	r.row = r.none
-	r.pieces.forget()
+	r.pieces.nextResult()
 	if pool, ok := readers.Load(reflect.TypeFor[T]()); ok {
 		pool.(*sync.Pool).Put(r)
 	}
 }
 
-// prepare says where each column goes.
+// prepare says how each column is read.
 func (r *reader[T]) prepare(columns []pgconn.FieldDescription) error {
-	same := func(a column, b pgconn.FieldDescription) bool { return a.oid == b.DataTypeOID && a.name == b.Name }
+	same := func(a column, b pgconn.FieldDescription) bool { return a == columnOf(b) }
 	if r.columns != nil && slices.EqualFunc(r.columns, columns, same) {
 		return nil
 	}
-	r.columns, r.targets, r.pieces = nil, nil, pieces{} // as long as they are not known to fit
+	*r = reader[T]{} // as long as they are not known to fit
 	row := reflect.ValueOf(&r.row).Elem()
 	fields := fieldsOf(row.Type())
-	known, targets := make([]column, 0, len(columns)), make([]any, 0, len(columns))
+	if len(fields) == 0 && len(columns) == 1 {
+		fields[columns[0].Name] = nil
+	}
+	known := make([]column, 0, len(columns))
 	for _, c := range columns {
 		path, ok := fields[c.Name]
 		if !ok {
 			return fmt.Errorf("wire: %s has no field for the column %q", row.Type(), c.Name)
 		}
 		delete(fields, c.Name)
-		known = append(known, column{c.Name, c.DataTypeOID})
-		targets = append(targets, r.pieces.target(row.FieldByIndex(path).Addr().Interface(), c.DataTypeOID))
+		known = append(known, columnOf(c))
+		r.field(known[len(known)-1], row.FieldByIndex(path).Addr().Interface())
 	}
 	for name := range fields {
 		return fmt.Errorf("wire: no column for the field %q of %s", name, row.Type())
 	}
-	r.columns, r.targets = known, targets
+	r.columns = known
+	return nil
+}
+
+func columnOf(d pgconn.FieldDescription) column { return column{d.Name, d.DataTypeOID, d.Format} }
+
+// field says how the next column is read into field, a pointer: by a decoder of ours, or else by pgx.
+func (r *reader[T]) field(c column, field any) {
+	d := r.pieces.decoder(field, c.oid, c.format)
+	if d != nil {
+		field = nil
+	}
+	r.decoders, r.targets, r.scans = append(r.decoders, d), append(r.targets, field), r.scans || d == nil
+}
+
+// read reads the row that rows are at.
+func (r *reader[T]) read(rows pgx.Rows) error {
+	for i, src := range rows.RawValues() {
+		if r.decoders[i] == nil {
+			continue
+		}
+		if err := r.decoders[i](src); err != nil {
+			return fmt.Errorf("wire: column %q: %w", r.columns[i].name, err)
+		}
+	}
+	if r.scans {
+		return rows.Scan(r.targets...)
+	}
 	return nil
 }
 
@@ -116,5 +155,3 @@ func fieldsOf(t reflect.Type) map[string][]int {
 	}
 	return fields
 }
-
-var errNull = errors.New("wire: NULL for what cannot be nil")

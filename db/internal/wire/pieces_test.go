@@ -3,11 +3,12 @@ package wire
 import (
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-func TestAColumnOfAnotherTypeGoesElsewhere(t *testing.T) {
+func TestAColumnOfAnotherTypeIsReadInAnotherWay(t *testing.T) {
 	t.Parallel()
 	var r reader[struct {
 		A string `db:"a"`
@@ -16,8 +17,8 @@ func TestAColumnOfAnotherTypeGoesElsewhere(t *testing.T) {
 		if err := r.prepare([]pgconn.FieldDescription{{Name: "a", DataTypeOID: oid}}); err != nil {
 			t.Fatal(err)
 		}
-		if _, cut := r.targets[0].(*text); cut != (oid == pgtype.TextOID) {
-			t.Errorf("type %d goes into %T", oid, r.targets[0])
+		if ours := r.decoders[0] != nil; ours != (oid == pgtype.TextOID) || r.scans == ours || len(r.targets) != 1 {
+			t.Errorf("type %d is read by ours: %v", oid, ours)
 		}
 	}
 }
@@ -25,20 +26,26 @@ func TestAColumnOfAnotherTypeGoesElsewhere(t *testing.T) {
 // The next result may be another tenant's.
 func TestNothingIsLeftOfAPieceForTheNextResult(t *testing.T) {
 	t.Parallel()
-	var (
-		p    pieces
-		into []string
-		m    = pgtype.NewMap()
-	)
-	l := p.target(&into, pgtype.TextArrayOID).(*texts)
-	if err := m.Scan(pgtype.TextArrayOID, pgtype.TextFormatCode, []byte("{theirs,too}"), l); err != nil || len(into) != 2 {
-		t.Fatalf("%q, %v", into, err)
+	var r reader[struct {
+		Text string     `db:"text"`
+		ID   *uuid.UUID `db:"id"`
+	}]
+	id := uuid.New()
+	if err := r.prepare([]pgconn.FieldDescription{{Name: "text", DataTypeOID: pgtype.TextOID}, {Name: "id", DataTypeOID: pgtype.UUIDOID, Format: pgtype.BinaryFormatCode}}); err != nil {
+		t.Fatal(err)
 	}
-	if p.texts.Len() == 0 || len(l.rest) == 0 || l.one.into == nil {
+	if err := r.decoders[0]([]byte("theirs")); err != nil || r.row.Text != "theirs" {
+		t.Fatalf("%q, %v", r.row.Text, err)
+	}
+	if err := r.decoders[1](id[:]); err != nil || *r.row.ID != id {
+		t.Fatalf("%v, %v", r.row.ID, err)
+	}
+	ids := r.pieces.cuts[0].(*cut[uuid.UUID])
+	if r.pieces.texts.Len() == 0 || len(ids.rest) == 0 {
 		t.Fatal("nothing is left in any case")
 	}
-	p.forget()
-	if p.texts.Len() != 0 || l.rest != nil || l.one.into != nil {
-		t.Errorf("left: %q, %q, %v", p.texts.String(), l.rest, l.one.into)
+	r.done()
+	if r.pieces.texts.Len() != 0 || ids.rest != nil || r.row.Text != "" || r.row.ID != nil {
+		t.Errorf("left: %q, %v, %+v", r.pieces.texts.String(), ids.rest, r.row)
 	}
 }
