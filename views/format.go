@@ -22,7 +22,8 @@ func appendGrouped(b []byte, n int64) []byte {
 		return strconv.AppendInt(b, n, 10)
 	}
 	b = append(appendGrouped(b, n/1000), ',')
-	return append(b, strconv.FormatInt(1000+n%1000, 10)[1:]...)
+	n %= 1000
+	return append(b, byte('0'+n/100), byte('0'+n/10%10), byte('0'+n%10))
 }
 
 // grouped is a number with its thousands separated.

@@ -1,9 +1,14 @@
 package views
 
 import (
+	"context"
 	"encoding/hex"
+	"io"
+	"strings"
+	"sync"
 	"time"
 
+	"github.com/a-h/templ"
 	"github.com/google/uuid"
 )
 
@@ -11,11 +16,42 @@ import (
 // which is most of what a list of fifty rows costs.
 type markup []byte
 
+// markups are what components were written into: a list is large, and needed no longer when it has been sent on.
+var markups = sync.Pool{New: func() any { return new(markup) }}
+
+// written is a component that is written by hand.
+type written func(m *markup)
+
+// Render implements templ.Component.
+func (write written) Render(_ context.Context, w io.Writer) error {
+	m := markups.Get().(*markup)
+	defer markups.Put(m)
+	*m = (*m)[:0]
+	write(m)
+	_, err := w.Write(*m)
+	return err
+}
+
 // literal is markup of this program. A constant becomes one by itself and a variable does not, so that what a person typed
 // cannot be passed where HTML is expected: that does not compile.
 type literal string
 
 func (m *markup) html(s literal) { *m = append(*m, s...) }
+
+// Render implements templ.Component.
+func (s literal) Render(_ context.Context, w io.Writer) error {
+	_, err := io.WriteString(w, string(s))
+	return err
+}
+
+// drawnOnce is a component that is the same on every page, drawn when the program starts.
+func drawnOnce(c templ.Component) literal {
+	var b strings.Builder
+	if err := c.Render(context.Background(), &b); err != nil {
+		panic(err) // it depends on nothing: every start would fail
+	}
+	return literal(b.String())
+}
 
 // entities are those of html.EscapeString. All stand for ASCII, so replacing them cuts no rune.
 var entities = [256]literal{'&': "&amp;", '\'': "&#39;", '<': "&lt;", '>': "&gt;", '"': "&#34;"}

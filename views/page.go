@@ -124,11 +124,6 @@ type ChangePage struct {
 // matching is how many jobs match; one more than job.MaxSet stands for any number above it.
 func (p ChangePage) matching() int { return p.Will + p.Same + p.Stuck }
 
-// present are the members whom a job can be assigned to.
-func (p *JobsPage) present() []member.Choice {
-	return slices.DeleteFunc(slices.Clone(p.Members), func(c member.Choice) bool { return c.Left })
-}
-
 // names are the members' by their ids.
 func (p *JobsPage) names() map[uuid.UUID]string {
 	all := make(map[uuid.UUID]string, len(p.Members))

@@ -1,10 +1,7 @@
 package views
 
 import (
-	"context"
-	"io"
 	"strconv"
-	"sync"
 
 	"github.com/a-h/templ"
 	"github.com/google/uuid"
@@ -27,12 +24,7 @@ var badges = map[job.Triage]literal{
 }
 
 // triageBadge names a state of triage.
-func triageBadge(t job.Triage) templ.Component {
-	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
-		_, err := io.WriteString(w, string(badges[t]))
-		return err
-	})
-}
+func triageBadge(t job.Triage) templ.Component { return badges[t] }
 
 // payments say what is known of a client's way to pay.
 var payments = map[string]literal{
@@ -41,21 +33,13 @@ var payments = map[string]literal{
 	"unknown":      `<span>payment unknown</span>`,
 }
 
-// markups are what lists were written into: a list is large, and needed no longer when it has been sent on.
-var markups = sync.Pool{New: func() any { return new(markup) }}
-
 // jobRows are the rows of the jobs list, written by hand: this is the one place where the allocations of a component show.
 func jobRows(p *JobsPage) templ.Component {
-	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
-		m := markups.Get().(*markup)
-		defer markups.Put(m)
-		*m = (*m)[:0]
+	return written(func(m *markup) {
 		names := p.names()
 		for i := range p.Rows {
 			m.jobRow(i, &p.Rows[i], p, names)
 		}
-		_, err := w.Write(*m)
-		return err
 	})
 }
 
@@ -138,44 +122,95 @@ func (m *markup) named(attribute literal, at int) {
 	m.html(`"`)
 }
 
-// options are the choices of a list, one of them chosen.
-func options(all []struct{ Value, Name string }, chosen string) templ.Component {
-	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
-		m := make(markup, 0, 64*len(all))
-		for _, o := range all {
-			m.option(o.Value, o.Name, o.Value == chosen)
+// triageTabs lead to the list in each state of triage.
+func triageTabs(p *JobsPage) templ.Component {
+	return written(func(m *markup) {
+		m.triageTab(p, "", "All")
+		for _, t := range job.Triages {
+			m.triageTab(p, t, triageNames[t])
 		}
-		_, err := w.Write(m)
-		return err
 	})
 }
 
-// memberOptions are the members of a list to choose from, one of them chosen by id.
-func memberOptions(members []member.Choice, chosen string) templ.Component {
-	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
-		m := make(markup, 0, 96*len(members))
-		for _, c := range members {
-			id := c.ID.String()
-			name := c.Name
-			if c.Left {
-				name += " (left)"
-			}
-			m.option(id, name, id == chosen)
+func (m *markup) triageTab(p *JobsPage, t job.Triage, name string) {
+	m.html(`<a href="`)
+	m.text(string(p.Filter.filterURL(string(t))))
+	m.html(`"`)
+	if p.Filter.Triage == string(t) {
+		m.html(` aria-current="page"`)
+	}
+	m.html(`>`)
+	m.text(name)
+	m.html(`</a>`)
+}
+
+// choice is an entry of a list to choose from.
+type choice struct{ Value, Name string }
+
+// options are the choices of a list, one of them chosen.
+func options(all []choice, chosen string) templ.Component {
+	return written(func(m *markup) {
+		for _, o := range all {
+			m.option(o.Value, o.Name, o.Value == chosen)
 		}
-		_, err := w.Write(m)
-		return err
+	})
+}
+
+// formatOptions are the formats that jobs were imported from, one of them chosen.
+func formatOptions(all []string, chosen string) templ.Component {
+	return written(func(m *markup) {
+		for _, f := range all {
+			m.option(f, f, f == chosen)
+		}
 	})
 }
 
 func (m *markup) option(value, name string, chosen bool) {
 	m.html(`<option value="`)
 	m.text(value)
-	m.html(`"`)
-	if chosen {
-		m.html(` selected`)
-	}
-	m.html(`>`)
+	m.chosen(chosen)
 	m.text(name)
+	m.html(`</option>`)
+}
+
+// chosen ends the opening tag of an option, behind its value.
+func (m *markup) chosen(is bool) {
+	if is {
+		m.html(`" selected>`)
+	} else {
+		m.html(`">`)
+	}
+}
+
+// memberOptions are the members of a list to choose from, one of them chosen by id.
+func memberOptions(members []member.Choice, chosen string) templ.Component {
+	return written(func(m *markup) {
+		id, _ := uuid.Parse(chosen) // nobody is chosen by what is no id
+		for i := range members {
+			m.memberOption(&members[i], id)
+		}
+	})
+}
+
+// presentOptions are those members of a list who have not left.
+func presentOptions(members []member.Choice) templ.Component {
+	return written(func(m *markup) {
+		for i := range members {
+			if !members[i].Left {
+				m.memberOption(&members[i], uuid.Nil)
+			}
+		}
+	})
+}
+
+func (m *markup) memberOption(c *member.Choice, chosen uuid.UUID) {
+	m.html(`<option value="`)
+	m.id(c.ID)
+	m.chosen(c.ID == chosen)
+	m.text(c.Name)
+	if c.Left {
+		m.html(` (left)`)
+	}
 	m.html(`</option>`)
 }
 

@@ -38,17 +38,20 @@ var (
 		"contract_value": "Contract value in US dollars", "text": "Content to import", "name": "Name"}
 )
 
+// levels are the choices of the level of experience.
+var levels = []choice{{string(job.Entry), experienceNames[job.Entry]}, {string(job.Intermediate), experienceNames[job.Intermediate]}, {string(job.Expert), experienceNames[job.Expert]}}
+
 // ages are the choices of the age filter, in days.
-var ages = []struct{ Value, Name string }{{"1", "24 hours"}, {"3", "3 days"}, {"7", "7 days"}, {"14", "14 days"}, {"30", "30 days"}}
+var ages = []choice{{"1", "24 hours"}, {"3", "3 days"}, {"7", "7 days"}, {"14", "14 days"}, {"30", "30 days"}}
 
 // sorts are the orders of the jobs list.
-var sorts = []struct{ Value, Name string }{{"", "Newest first"}, {"pay", "Best pay first"}, {"quiet", "Fewest proposals first"}}
+var sorts = []choice{{"", "Newest first"}, {"pay", "Best pay first"}, {"quiet", "Fewest proposals first"}}
 
 // counts are the choices of how many proposals a job has at most.
-var counts = []struct{ Value, Name string }{{"5", "up to 5"}, {"10", "up to 10"}, {"15", "up to 15"}, {"20", "up to 20"}, {"50", "up to 50"}}
+var counts = []choice{{"5", "up to 5"}, {"10", "up to 10"}, {"15", "up to 15"}, {"20", "up to 20"}, {"50", "up to 50"}}
 
 // stars are the choices of how a client is rated at least.
-var stars = []struct{ Value, Name string }{{"3", "3 stars"}, {"4", "4 stars"}, {"4.5", "4.5 stars"}, {"4.8", "4.8 stars"}}
+var stars = []choice{{"3", "3 stars"}, {"4", "4 stars"}, {"4.5", "4.5 stars"}, {"4.8", "4.8 stars"}}
 
 // changeQuestion asks for what a change of many jobs would do.
 func changeQuestion(p ChangePage) string {

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"upwork-ai-agent/db/internal/wire"
 	"upwork-ai-agent/db/place"
 )
 
@@ -56,10 +57,10 @@ func (a Actor) valid() bool {
 
 // Member is the actor as its tenant's row has it. The worker has no row: its ID is zero.
 type Member struct {
-	ID    uuid.UUID
-	Name  string
-	Email string
-	Role  Role
+	ID    uuid.UUID `db:"id"`
+	Name  string    `db:"name"`
+	Email string    `db:"email"`
+	Role  Role      `db:"role"`
 }
 
 // actorRow tells everything about an actor. No row: the context is refused, whatever the reason. A row without a user: not
@@ -78,41 +79,47 @@ const memberRow = `
 // decides who may act in a tenant.
 type admission struct {
 	actor  Actor
+	tenant any // the id of the actor's tenant, as every statement has it for an argument
 	member Member
 	state  place.State // of the tenant; known after actorRow only
 	err    error
 }
 
+func newAdmission(a Actor) admission { return admission{actor: a, tenant: a.tenant.ID} }
+
 // errNobody says that memberRow found no member: actorRow knows why.
 var errNobody = fmt.Errorf("nobody: %w", ErrRefused)
 
-// queueMember asks for a member who wants to read.
+// queueMember asks for a member who wants to read. readMember reads the answer.
 func (ad *admission) queueMember(b *pgx.Batch) {
 	if ad.actor.worker {
 		ad.queueActor(b)
 		return
 	}
 	ad.member, ad.err = Member{}, errNobody
-	b.Queue(memberRow, ad.actor.tenant.ID, ad.actor.clerk).Query(func(rows pgx.Rows) error {
-		if !rows.Next() {
-			return nil
-		}
-		m := &ad.member
-		if err := rows.Scan(&m.ID, &m.Name, &m.Email, (*string)(&m.Role)); err != nil {
-			return err
-		}
-		ad.err = ad.judge()
-		return nil
-	})
+	b.Queue(memberRow, ad.tenant, ad.actor.clerk)
+}
+
+func (ad *admission) readMember(rows pgx.Rows) error {
+	if ad.actor.worker {
+		return ad.readActor(rows)
+	}
+	var found []Member
+	if err := wire.Collect(rows, &found); err != nil || len(found) == 0 {
+		return err
+	}
+	ad.member = found[0]
+	ad.err = ad.judge()
+	return nil
 }
 
 // queueActor asks for everything.
 func (ad *admission) queueActor(b *pgx.Batch) {
 	ad.member, ad.err = Member{}, ErrRefused
-	b.Queue(actorRow, ad.actor.clerk).Query(ad.scan)
+	b.Queue(actorRow, ad.actor.clerk).Query(ad.readActor)
 }
 
-func (ad *admission) scan(rows pgx.Rows) error {
+func (ad *admission) readActor(rows pgx.Rows) error {
 	if !rows.Next() {
 		return nil
 	}

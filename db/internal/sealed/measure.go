@@ -45,7 +45,7 @@ func Record(ctx context.Context, d *DB, a Actor, statements ...Statement) error 
 	case isInWrite(ctx):
 		return ErrNested
 	}
-	t := &Tx{store: d, ctx: inWrite(ctx), admit: admission{actor: a}, silent: true, audited: true}
+	t := &Tx{store: d, ctx: inWrite(ctx), admit: newAdmission(a), silent: true, audited: true}
 	return t.run(ctx, func(ctx context.Context, t *Tx) error {
 		release, err := t.hold()
 		if err != nil {

@@ -155,15 +155,19 @@ func acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
 // errNoConnection is an ErrUnavailable for which trying again at once is of no use.
 var errNoConnection = fmt.Errorf("no connection: %w", ErrUnavailable)
 
+// maxBefore is how many statements go before those of a page: the gate, its search_path, and the actor.
+const maxBefore = 3
+
 // open queues what every tenant transaction starts with: the gate, and for a home outside public its search_path.
 // It is the one place that begins a tenant's context; a driver never does.
-func (d *DB) open(b *pgx.Batch, t place.Tenant, home place.Home, readOnly bool) {
+func (d *DB) open(b *pgx.Batch, ad *admission, home place.Home, readOnly bool) {
+	t := ad.actor.tenant
 	token := d.keys[0].token(t.ID, t.Epoch)
 	sql := "SELECT app.set_tenant($1, $2)"
 	if readOnly {
 		sql = "SELECT app.set_tenant($1, $2), set_config('transaction_read_only', 'on', true)"
 	}
-	b.Queue(sql, t.ID, token)
+	b.Queue(sql, ad.tenant, token)
 	if home.Schema != "public" {
 		b.Queue("SELECT set_config('search_path', $1, true)", pgx.Identifier{home.Schema}.Sanitize())
 	}

@@ -46,7 +46,7 @@ func (d *DB) Write(ctx context.Context, a Actor, fn func(context.Context, *Tx) e
 	case isInWrite(ctx):
 		return ErrNested
 	}
-	t := &Tx{store: d, ctx: inWrite(ctx), admit: admission{actor: a}}
+	t := &Tx{store: d, ctx: inWrite(ctx), admit: newAdmission(a)}
 	return t.run(ctx, fn)
 }
 
@@ -134,7 +134,7 @@ func (t *Tx) open(ctx context.Context, first *reading) (err error) {
 	way.connected()
 	b := &pgx.Batch{}
 	b.BeginTx(writing)
-	t.store.open(b, a.tenant, home, false)
+	t.store.open(b, &t.admit, home, false)
 	t.admit.queueActor(b)
 	if first != nil {
 		way.carries(1, func(int) string { return first.name })

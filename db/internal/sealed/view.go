@@ -1,6 +1,7 @@
 package sealed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,7 @@ func (d *DB) Read(ctx context.Context, a Actor, fn func(*View) error) error {
 	case isInWrite(ctx):
 		return ErrNested
 	}
-	v := &View{store: d, ctx: ctx, entry: admission{actor: a}}
+	v := &View{store: d, ctx: ctx, entry: newAdmission(a)}
 	defer func() { _ = v.visit.end() }() // also on panic; a View has no failures of its own: Load returns them
 	if err := fn(v); err != nil {
 		return err
@@ -102,13 +103,16 @@ func (v *View) send(ctx context.Context, queue []queued) error {
 		return homeless(err)
 	}
 	way.connected()
-	b := &pgx.Batch{}
-	v.store.open(b, t, home, true)
+	b := &pgx.Batch{QueuedQueries: make([]*pgx.QueuedQuery, 0, maxBefore+len(queue))}
+	v.store.open(b, &v.entry, home, true)
+	gate := b.Len()
 	v.entry.queueMember(b)
 	for _, q := range queue {
-		b.Queue(q.sql, q.args...).Query(v.admitted(q.scan))
+		b.Queue(q.sql, q.args...)
 	}
-	err = conn.SendBatch(v.store.counted(ctx, t), b).Close()
+	results := conn.SendBatch(v.store.counted(ctx, t), b)
+	err = v.receive(results, gate, queue)
+	err = cmp.Or(err, results.Close()) // Close repeats err
 	if err == nil && errors.Is(v.entry.err, errNobody) {
 		err = v.reason(ctx, conn, home)
 	}
@@ -123,24 +127,52 @@ func (v *View) send(ctx context.Context, queue []queued) error {
 // reason asks why there is no such member: the tenant is closed, or the person is not in it.
 func (v *View) reason(ctx context.Context, conn *pgxpool.Conn, home place.Home) error {
 	b := &pgx.Batch{}
-	t := v.entry.actor.tenant
-	v.store.open(b, t, home, true)
+	v.store.open(b, &v.entry, home, true)
 	v.entry.queueActor(b)
-	err := conn.SendBatch(v.store.counted(ctx, t), b).Close()
+	err := conn.SendBatch(v.store.counted(ctx, v.entry.actor.tenant), b).Close()
 	if v.entry.err == nil {
 		v.entry.err = ErrBusy // let in meanwhile: the rows were dropped
 	}
 	return err
 }
 
-// admitted drops the rows of whoever is not admitted, so that a forgotten error check shows nothing.
-func (v *View) admitted(scan func(pgx.Rows) error) func(pgx.Rows) error {
-	return func(rows pgx.Rows) error {
-		if v.entry.err != nil {
-			return nil
+// receive reads what comes back: of so many statements of the gate, of the one about the member, and of the queue. The rows of
+// whoever is not admitted are dropped, so that a forgotten error check shows nothing.
+func (v *View) receive(results pgx.BatchResults, gate int, queue []queued) error {
+	for range gate {
+		if _, err := results.Exec(); err != nil {
+			return err
 		}
-		return scan(rows)
 	}
+	if err := receive(results, v.entry.readMember); err != nil {
+		return err
+	}
+	for i := range queue {
+		scan := queue[i].scan
+		if v.entry.err != nil {
+			scan = nil
+		}
+		if err := receive(results, scan); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// receive reads the rows of one statement; nil: they are dropped.
+func receive(results pgx.BatchResults, scan func(pgx.Rows) error) error {
+	rows, err := results.Query()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	if scan != nil {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	rows.Close()
+	return rows.Err()
 }
 
 // firstAbsent is the first query that found nothing where something was needed, for an actor who was admitted.
@@ -202,12 +234,10 @@ func List[T any](v *View, name, sql string, into *[]T, args ...any) {
 }
 
 // Values queues a query of one column. into is replaced. $1 is the tenant, args begin at $2.
-func Values[T any](v *View, name, sql string, into *[]T, args ...any) {
-	v.add(queued{name: name, sql: sql, args: args, scan: func(rows pgx.Rows) (err error) {
-		*into, err = pgx.CollectRows(rows, pgx.RowTo[T])
-		return err
-	}})
-}
+func Values[T any](v *View, name, sql string, into *[]T, args ...any) { List(v, name, sql, into, args...) }
+
+// usualQueue is how many queries a page has, and mostly more than it has.
+const usualQueue = 6
 
 // add binds the tenant as $1. On a View that is not in its function it is dropped; Load reports that.
 func (v *View) add(q queued) {
@@ -216,6 +246,9 @@ func (v *View) add(q queued) {
 		return
 	}
 	defer release()
-	q.args = append([]any{v.entry.actor.tenant.ID}, q.args...)
+	if v.queue == nil {
+		v.queue = make([]queued, 0, usualQueue)
+	}
+	q.args = append(append(make([]any, 0, 1+len(q.args)), v.entry.tenant), q.args...)
 	v.queue = append(v.queue, q)
 }

@@ -98,8 +98,13 @@ func (r *reader[T]) prepare(columns []pgconn.FieldDescription) error {
 	*r = reader[T]{} // as long as they are not known to fit
 	row := reflect.ValueOf(&r.row).Elem()
 	fields := fieldsOf(row.Type())
-	if len(fields) == 0 && len(columns) == 1 {
-		fields[columns[0].Name] = nil
+	if len(fields) == 0 {
+		if len(columns) != 1 {
+			return fmt.Errorf("wire: %d columns for a %s", len(columns), row.Type())
+		}
+		r.columns = []column{columnOf(columns[0])}
+		r.field(r.columns[0], &r.row)
+		return nil
 	}
 	known := make([]column, 0, len(columns))
 	for _, c := range columns {
@@ -148,6 +153,9 @@ func (r *reader[T]) read(rows pgx.Rows) error {
 // fieldsOf are the paths to the fields that have a db tag, by that, those of embedded structs too.
 func fieldsOf(t reflect.Type) map[string][]int {
 	fields := map[string][]int{}
+	if t.Kind() != reflect.Struct {
+		return fields
+	}
 	for _, f := range reflect.VisibleFields(t) {
 		if name, ok := f.Tag.Lookup("db"); ok && name != "-" && f.IsExported() {
 			fields[name] = f.Index

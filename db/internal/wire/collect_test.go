@@ -138,6 +138,28 @@ func TestTheSameStructIsReadFromOtherColumns(t *testing.T) {
 	}
 }
 
+func TestAColumnIsReadIntoValues(t *testing.T) {
+	t.Parallel()
+	conn := rowsOf(t, dbtest.New(t), "30")
+	texts, err := collect[string](t, conn, "SELECT text FROM rows ORDER BY small")
+	if err != nil || len(texts) != 30 || texts[1] != strings.Repeat("c", 74) {
+		t.Errorf("%q, %v", texts, err)
+	}
+	ids, err := collect[uuid.UUID](t, conn, "SELECT id FROM rows")
+	if err != nil || len(ids) != 30 || ids[29] == uuid.Nil {
+		t.Errorf("%v, %v", ids, err)
+	}
+	times, err := collect[*time.Time](t, conn, "SELECT some_at FROM rows ORDER BY small")
+	if err != nil || len(times) != 30 || times[0] == nil || times[1] != nil {
+		t.Errorf("%v, %v", times, err)
+	}
+	for _, sql := range []string{"SELECT text, text AS more FROM rows", "SELECT FROM rows", "SELECT NULL::text", "SELECT 'x', 1"} {
+		if got, err := collect[string](t, conn, sql); err == nil {
+			t.Errorf("%s: %q", sql, got)
+		}
+	}
+}
+
 // What was read stays as it is whatever is read later, by anybody: readers are used again, and what they cut from is not.
 func TestNoResultChangesAnother(t *testing.T) {
 	t.Parallel()
