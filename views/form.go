@@ -16,7 +16,7 @@ func organizationChoices(s *Shell) templ.Component {
 	})
 }
 
-func (m *markup) organizationChoice(o *control.Organization, active uuid.UUID) {
+func (m *markup) organizationChoice(o *control.Choice, active uuid.UUID) {
 	m.html(`<li><button type="submit" name="tenant_id" value="`)
 	m.id(o.ID)
 	m.html(`" class="`)

@@ -25,15 +25,15 @@ type Shell struct {
 	Tenant        uuid.UUID // zero: no organization is active
 	TenantName    string
 	Role          db.Role
-	Administers   bool                   // the directory has the person as admin or owner of the active organization
-	Alarm         bool                   // somebody tries to reach its data, and no admin has looked yet: said to those who administer it
-	Operator      bool                   // the person may open the operator's pages
-	Organizations []control.Organization // of the switcher, last used first
-	Sandbox       bool                   // sign-in is the stand-in's
-	Message       string                 // what the last write did; empty for none
-	Undo          string                 // where to post to take it back; empty: it cannot be
-	Now           time.Time              // relative times count from here
-	Return        string                 // path and query of this page, to come back to
+	Administers   bool             // the directory has the person as admin or owner of the active organization
+	Alarm         bool             // somebody tries to reach its data, and no admin has looked yet: said to those who administer it
+	Operator      bool             // the person may open the operator's pages
+	Organizations []control.Choice // of the switcher, last used first
+	Sandbox       bool             // sign-in is the stand-in's
+	Message       string           // what the last write did; empty for none
+	Undo          string           // where to post to take it back; empty: it cannot be
+	Now           time.Time        // relative times count from here
+	Return        string           // path and query of this page, to come back to
 }
 
 // Errors are messages beside the fields they are about, by the field's name. "" is about the whole form.

@@ -59,7 +59,7 @@ func ptr[T any](v T) *T { return &v }
 
 func shell(title string) views.Shell {
 	return views.Shell{Title: title, Section: "jobs", PersonName: "Ana " + evil, PersonEmail: "ana@example.com" + evil, Token: "token" + evil, Tenant: one, TenantName: "Acme " + evil, Role: db.Owner, Administers: true, Alarm: true, Operator: true,
-		Organizations: []control.Organization{{ID: one, Name: "Acme " + evil, Role: db.Owner, State: "active", LastUsed: ptr(now.Add(-time.Hour))}, {ID: two, Name: "Beta", Role: db.Viewer, State: "suspended"}},
+		Organizations: []control.Choice{{ID: one, Name: "Acme " + evil, Role: db.Owner}, {ID: two, Name: "Beta", Role: db.Viewer}},
 		Sandbox:       true, Message: "Done " + evil, Now: now, Return: "/jobs?q=" + evil}
 }
 
@@ -132,6 +132,12 @@ func jobsPage() views.JobsPage {
 		Errors: views.Errors{"pay": evil, "country": evil}, Rows: []job.Row{row, bare}, Next: "/jobs?before=1." + one.String(), First: "/jobs?q=" + evil}
 }
 
+// organizations are those of the shell, as their own page has them.
+func organizations() []control.Organization {
+	choices := shell("").Organizations
+	return []control.Organization{{Choice: choices[0], State: "active", LastUsed: ptr(now.Add(-time.Hour))}, {Choice: choices[1], State: "suspended"}}
+}
+
 func pages() map[string]templ.Component {
 	empty := shell("Empty")
 	empty.Message, empty.Sandbox = "", false
@@ -147,7 +153,7 @@ func pages() map[string]templ.Component {
 	hostile := aJob()
 	hostile.URL, hostile.Triage = "javascript:alert(1)", job.New
 	drawn := map[string]templ.Component{
-		"organizations":       views.Organizations(views.OrganizationsPage{Shell: shell("Organizations"), Search: evil, List: shell("").Organizations, Name: evil, Errors: views.Errors{"name": evil}}),
+		"organizations":       views.Organizations(views.OrganizationsPage{Shell: shell("Organizations"), Search: evil, List: organizations(), Name: evil, Errors: views.Errors{"name": evil}}),
 		"invitations":         views.Invitations(views.InvitationsPage{Shell: shell("Invitations"), List: []views.Invitation{{evil, db.MemberRole, "https://clerk.example.com/v1/tickets/accept?ticket=" + evil}, {"Beta", db.Viewer, ""}, {"Gamma", db.Viewer, "javascript:alert(1)"}}}),
 		"invitations-none":    views.Invitations(views.InvitationsPage{Shell: shell("Invitations")}),
 		"change-many":         views.ConfirmChange(views.ChangePage{Shell: shell("Change"), Do: "assign", Assignee: one.String(), Address: "q=" + evil, Back: "/jobs?q=" + evil, Members: []member.Choice{{ID: one, Name: "Ben " + evil}}, Will: 137, Same: 1, Stuck: 370}),

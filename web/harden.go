@@ -18,13 +18,16 @@ const policy = "default-src 'none'; script-src 'self'; connect-src 'self'; style
 const unused = "accelerometer=(), browsing-topics=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), " +
 	"magnetometer=(), microphone=(), midi=(), payment=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=()"
 
-// header is one header of every answer.
-type header struct{ name, value string }
+// header is one header of every answer. Its values are those of all answers: who has more to say replaces them.
+type header struct {
+	name   string // as net/http writes it
+	values []string
+}
 
 // headersFor are the headers of every answer of a site, also of those that no handler gives. What may be kept says so
 // itself.
 func headersFor(base *url.URL) []header {
-	all := []header{
+	texts := [][2]string{
 		{"Content-Security-Policy", policy},
 		{"X-Content-Type-Options", "nosniff"},
 		{"X-Frame-Options", "DENY"},
@@ -36,7 +39,11 @@ func headersFor(base *url.URL) []header {
 		{"Cache-Control", "no-store"},
 	}
 	if base.Scheme == "https" {
-		all = append(all, header{"Strict-Transport-Security", "max-age=31536000"})
+		texts = append(texts, [2]string{"Strict-Transport-Security", "max-age=31536000"})
+	}
+	var all []header
+	for _, t := range texts {
+		all = append(all, header{http.CanonicalHeaderKey(t[0]), t[1:2:2]}) // full, so that adding to one copies it
 	}
 	return all
 }

@@ -46,11 +46,11 @@ func (s *Server) touch(ctx context.Context, session control.Session) {
 	if !session.Due(time.Now()) {
 		return
 	}
-	ctx = context.WithoutCancel(ctx)
+	ctx, id := context.WithoutCancel(ctx), session.ID
 	s.late.do(func() {
 		ctx, cancel := context.WithTimeout(ctx, lateTimeout)
 		defer cancel()
-		err := s.db.Control(ctx, func(tx *db.ControlTx) error { return control.Touch(ctx, tx, session.ID) })
+		err := s.db.Control(ctx, func(tx *db.ControlTx) error { return control.Touch(ctx, tx, id) })
 		if err != nil {
 			s.log.WarnContext(ctx, "use of a session not written down", slog.String("request_id", db.RequestID(ctx)), slog.Any("error", err))
 		}

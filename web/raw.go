@@ -21,7 +21,7 @@ type hardenedListener struct {
 func hardened(l net.Listener, headers []header) net.Listener {
 	var b strings.Builder
 	for _, h := range headers {
-		b.WriteString(h.name + ": " + h.value + "\r\n")
+		b.WriteString(h.name + ": " + h.values[0] + "\r\n")
 	}
 	return hardenedListener{l, b.String()}
 }

@@ -136,8 +136,9 @@ func (s *Server) add(r route) error {
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	answer := w.Header()
 	for _, h := range s.headers {
-		w.Header().Set(h.name, h.value)
+		answer[h.name] = h.values
 	}
 	s.echo.ServeHTTP(w, r)
 }

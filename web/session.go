@@ -112,11 +112,11 @@ func (textSerializer) Serialize(src any) ([]byte, error) {
 	return json.Marshal(texts)
 }
 
-// Deserialize reads what Serialize wrote.
+// Deserialize reads what Serialize wrote: as the values of a session, or into a struct.
 func (textSerializer) Deserialize(src []byte, dst any) error {
 	values, ok := dst.(*map[any]any)
 	if !ok {
-		return errors.New("session: not a map of values")
+		return json.Unmarshal(src, dst)
 	}
 	var texts map[string]string
 	if err := json.Unmarshal(src, &texts); err != nil {
@@ -129,51 +129,60 @@ func (textSerializer) Deserialize(src []byte, dst any) error {
 	return nil
 }
 
-// read returns the session cookie, or false when there is none that is ours.
-func (c *cookies) read(r *http.Request) (cookie, bool) {
-	values, old, ok := c.open(r)
-	if !ok {
-		return cookie{}, false
-	}
-	sid, err := base64.RawURLEncoding.Strict().DecodeString(values["sid"])
-	if err != nil || len(sid) != len(control.SID{}) {
-		return cookie{}, false
-	}
-	tenant, _ := uuid.Parse(values["tenant"]) // none is active when there is none
-	return cookie{sid: control.SID(sid), tenant: tenant, old: old}, true
+// Encodings whose texts can be written in one way only.
+var (
+	strictBase64    = base64.URLEncoding.Strict()
+	strictRawBase64 = base64.RawURLEncoding.Strict()
+)
+
+// opened is what stands in a session cookie.
+type opened struct {
+	SID    sidText   `json:"sid"`
+	Tenant uuid.UUID `json:"tenant"` // zero where there is none
 }
 
-// open decrypts the session cookie with the newest key that fits. A value that is written in another way than ours is none
-// of ours, even where it decodes to the same.
-func (c *cookies) open(r *http.Request) (values map[string]string, old, ok bool) {
-	ck, err := r.Cookie(c.prefix + "session")
-	if err != nil {
-		return nil, false, false
+// sidText is a session id as a cookie has it.
+type sidText control.SID
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *sidText) UnmarshalText(text []byte) error {
+	if len(text) != strictRawBase64.EncodedLen(len(s)) {
+		return errSID
 	}
-	if _, err := base64.URLEncoding.Strict().DecodeString(ck.Value); err != nil {
-		return nil, false, false
+	_, err := strictRawBase64.Decode(s[:], text)
+	return err
+}
+
+// String is the text that UnmarshalText reads.
+func (s sidText) String() string { return strictRawBase64.EncodeToString(s[:]) }
+
+var errSID = errors.New("session: an id of another length")
+
+// read returns the session cookie, opened with the newest key that fits, or false when there is none that is ours. A value that
+// is written in another way than ours is none of ours, even where it decodes to the same.
+func (c *cookies) read(r *http.Request) (cookie, bool) {
+	ck, err := r.Cookie(c.prefix + "session")
+	if err != nil || !strictly(ck.Value) {
+		return cookie{}, false
 	}
 	for i, codec := range c.session.Codecs {
-		var all map[any]any
-		if codec.Decode(ck.Name, ck.Value, &all) == nil {
-			return texts(all), i > 0, true
+		var o opened
+		if codec.Decode(ck.Name, ck.Value, &o) == nil && o.SID != (sidText{}) {
+			return cookie{sid: control.SID(o.SID), tenant: o.Tenant, old: i > 0}, true
 		}
 	}
-	return nil, false, false
+	return cookie{}, false
 }
 
-func texts(all map[any]any) map[string]string {
-	values := make(map[string]string, len(all))
-	for k, v := range all {
-		name, _ := k.(string)
-		values[name], _ = v.(string)
-	}
-	return values
+// strictly tells whether s is base64 in the one way of writing it.
+func strictly(s string) bool {
+	_, err := strictBase64.DecodeString(s)
+	return err == nil
 }
 
 func (c *cookies) write(w http.ResponseWriter, r *http.Request, v cookie) error {
 	s := fresh(c.session, c.prefix+"session")
-	s.Values["sid"] = sidText(v.sid)
+	s.Values["sid"] = sidText(v.sid).String()
 	if v.tenant != uuid.Nil {
 		s.Values["tenant"] = v.tenant.String()
 	}
@@ -188,14 +197,17 @@ func (c *cookies) clear(w http.ResponseWriter, r *http.Request) error {
 // tell leaves news for the next page of a session.
 func (c *cookies) tell(w http.ResponseWriter, r *http.Request, sid control.SID, n news) error {
 	s := fresh(c.news, c.prefix+"news")
-	s.Values["sid"], s.Values["message"], s.Values["undo"] = sidText(sid), n.message, n.undo
+	s.Values["sid"], s.Values["message"], s.Values["undo"] = sidText(sid).String(), n.message, n.undo
 	return c.news.Save(r, w, s)
 }
 
 // hear returns the news of a session. Those of another, who was signed in in this browser before, are none.
 func (c *cookies) hear(r *http.Request, sid control.SID) news {
+	if _, err := r.Cookie(c.prefix + "news"); err != nil {
+		return news{}
+	}
 	s, err := c.news.New(r, c.prefix+"news")
-	if err != nil || s.IsNew || text(s, "sid") != sidText(sid) {
+	if err != nil || s.IsNew || text(s, "sid") != sidText(sid).String() {
 		return news{}
 	}
 	return news{message: text(s, "message"), undo: text(s, "undo")}
@@ -204,8 +216,6 @@ func (c *cookies) hear(r *http.Request, sid control.SID) news {
 func (c *cookies) hush(w http.ResponseWriter, r *http.Request) error {
 	return expire(c.news, c.prefix+"news", w, r)
 }
-
-func sidText(sid control.SID) string { return base64.RawURLEncoding.EncodeToString(sid[:]) }
 
 // begin remembers a sign-in under way and returns its state.
 func (c *cookies) begin(w http.ResponseWriter, r *http.Request, e entry) error {

@@ -36,13 +36,19 @@ func Tenant(ctx context.Context, d *sealed.DB, id uuid.UUID) (place.Tenant, erro
 	return r.tenant(), err
 }
 
-// Organization is an entry of a person's directory. It is what the switcher shows and grants nothing.
+// Choice is an entry of a person's directory as the switcher shows it. It grants nothing.
+type Choice struct {
+	ID   uuid.UUID   `db:"tenant_id"`
+	Name string      `db:"name"`
+	Role sealed.Role `db:"role"`
+}
+
+// Organization is a Choice with what the page of all of them says.
 type Organization struct {
-	ID       uuid.UUID   `db:"tenant_id" json:"id"`
-	Name     string      `db:"name" json:"name"`
-	Role     sealed.Role `db:"role" json:"role"`
-	State    place.State `db:"state" json:"state"`
-	LastUsed *time.Time  `db:"last_used_at" json:"last_used"`
+	Choice
+
+	State    place.State `db:"state"`
+	LastUsed *time.Time  `db:"last_used_at"`
 }
 
 // Organizations lists the organizations of a person whose name contains search (any, when empty), last used first. At

@@ -106,3 +106,36 @@ func TestASessionEndsWithItsTimeAndNobodyElseCanMoveIt(t *testing.T) {
 		t.Errorf("another member moved the session: %v", err)
 	}
 }
+
+// The switcher shows each of the nine organizations that were used last under its own name and role.
+func TestTheSwitcherHasTheNineOrganizationsThatWereUsedLast(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	conn, p, sid := d.Connect(t, "postgres"), person(d.NewTenant(t), db.Owner), control.NewSID()
+	if _, err := conn.Exec(t.Context(), "DELETE FROM control.directory WHERE clerk_user_id = $1", p.ClerkUser); err != nil {
+		t.Fatal(err)
+	}
+	roles := []db.Role{db.Owner, db.Viewer, db.Admin}
+	var want []control.Choice
+	for i := range 11 {
+		n := d.NewTenant(t)
+		if _, err := conn.Exec(t.Context(), "INSERT INTO control.directory (clerk_user_id, tenant_id, role, last_used_at) VALUES ($1, $2, $3, now() - make_interval(hours => $4))",
+			p.ClerkUser, n.ID, roles[i%len(roles)], i); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, control.Choice{ID: n.ID, Name: n.Name, Role: roles[i%len(roles)]})
+	}
+	err := do(t, d, func(ctx context.Context, tx *db.ControlTx) error { return control.SignIn(ctx, tx, sid, p, time.Now()) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := control.LoadSession(t.Context(), d.DB, sid, uuid.Nil); err != nil || !slices.Equal(s.Organizations, want[:9]) {
+		t.Errorf("%+v, %v\nwanted %+v", s.Organizations, err, want[:9])
+	}
+	if _, err := conn.Exec(t.Context(), "DELETE FROM control.directory WHERE clerk_user_id = $1", p.ClerkUser); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := control.LoadSession(t.Context(), d.DB, sid, uuid.Nil); err != nil || len(s.Organizations) != 0 {
+		t.Errorf("%+v, %v", s.Organizations, err)
+	}
+}

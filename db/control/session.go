@@ -48,33 +48,44 @@ type Person struct {
 // Session is a signed-in browser with the tenant that its cookie names, if the person's directory has that tenant.
 type Session struct {
 	Person
-	ID            uuid.UUID      // of the session: unlike the SID it stays the same through a switch, and opens nothing
-	SeenAt        time.Time      // when it was last used, to a few minutes
-	Tenant        place.Tenant   // zero without an active tenant
-	TenantName    string         // as the registry has it
-	Role          sealed.Role    // in the active tenant as the directory has it: it chooses what is offered and grants nothing
-	AlertAt       *time.Time     // when the active tenant's oldest alert that nobody has seen was raised; nil: there is none
-	Organizations []Organization // the nine last used, for the switcher
+	ID            uuid.UUID    // of the session: unlike the SID it stays the same through a switch, and opens nothing
+	SeenAt        time.Time    // when it was last used, to a few minutes
+	Tenant        place.Tenant // zero without an active tenant
+	TenantName    string       // as the registry has it
+	Role          sealed.Role  // in the active tenant as the directory has it: it chooses what is offered and grants nothing
+	AlertAt       *time.Time   // when the active tenant's oldest alert that nobody has seen was raised; nil: there is none
+	Organizations []Choice     // the nine last used, for the switcher
 }
 
 // Due tells whether the last use has to be written down: Touch.
 func (s Session) Due(now time.Time) bool { return now.Sub(s.SeenAt) > touchEvery }
 
+// sessionRow is read for every page, so it has only what is read without a plan: names as texts, and lists as arrays.
 type sessionRow struct {
-	ID            uuid.UUID      `db:"id"`
-	SeenAt        time.Time      `db:"seen_at"`
-	ClerkUser     string         `db:"clerk_user_id"`
-	ClerkSession  string         `db:"clerk_session_id"`
-	Email         string         `db:"email"`
-	Name          string         `db:"name"`
-	Tenant        *uuid.UUID     `db:"tenant_id"`
-	Isolation     *place.Model   `db:"isolation"`
-	Place         *string        `db:"place"`
-	Epoch         *int           `db:"epoch"`
-	TenantName    *string        `db:"tenant_name"`
-	Role          *sealed.Role   `db:"role"`
-	AlertAt       *time.Time     `db:"alert_at"`
-	Organizations []Organization `db:"organizations"`
+	ID           uuid.UUID   `db:"id"`
+	SeenAt       time.Time   `db:"seen_at"`
+	ClerkUser    string      `db:"clerk_user_id"`
+	ClerkSession string      `db:"clerk_session_id"`
+	Email        string      `db:"email"`
+	Name         string      `db:"name"`
+	Tenant       *uuid.UUID  `db:"tenant_id"`
+	Isolation    *string     `db:"isolation"`
+	Place        *string     `db:"place"`
+	Epoch        *int        `db:"epoch"`
+	TenantName   *string     `db:"tenant_name"`
+	Role         *string     `db:"role"`
+	AlertAt      *time.Time  `db:"alert_at"`
+	IDs          []uuid.UUID `db:"ids"` // of the switcher's organizations; Names and Roles are theirs
+	Names        []string    `db:"names"`
+	Roles        []string    `db:"roles"`
+}
+
+func (r *sessionRow) choices() []Choice {
+	all := make([]Choice, len(r.IDs))
+	for i, id := range r.IDs {
+		all[i] = Choice{id, r.Names[i], sealed.Role(r.Roles[i])}
+	}
+	return all
 }
 
 // LoadSession is the first of a page's two round trips: session, active tenant and switcher in one statement.
@@ -83,23 +94,24 @@ func LoadSession(ctx context.Context, d *sealed.DB, sid SID, tenant uuid.UUID) (
 	var r sessionRow
 	err := sealed.Peek(ctx, d, "control.session", `
 		SELECT s.id, s.seen_at, s.clerk_user_id, s.clerk_session_id, s.email, s.name,
-		       r.tenant_id, r.isolation, r.place, r.epoch, r.name AS tenant_name, d.role, r.alert_at,
-		       (SELECT coalesce(json_agg(o), '[]') FROM (
-		         SELECT r2.tenant_id AS id, r2.name, d2.role, r2.state, d2.last_used_at AS last_used
-		         FROM control.directory d2 JOIN control.registry r2 USING (tenant_id)
-		         WHERE d2.clerk_user_id = s.clerk_user_id
-		         ORDER BY d2.last_used_at DESC NULLS LAST, r2.name LIMIT 9) o) AS organizations
+		       r.tenant_id, r.isolation, r.place, r.epoch, r.name AS tenant_name, d.role, r.alert_at, o.ids, o.names, o.roles
 		FROM control.sessions s
 		LEFT JOIN control.directory d ON d.clerk_user_id = s.clerk_user_id AND d.tenant_id = $2
 		LEFT JOIN control.registry r ON r.tenant_id = d.tenant_id
+		CROSS JOIN LATERAL (
+		  SELECT array_agg(c.tenant_id) AS ids, array_agg(c.name) AS names, array_agg(c.role) AS roles
+		  FROM (SELECT r2.tenant_id, r2.name, d2.role
+		        FROM control.directory d2 JOIN control.registry r2 USING (tenant_id)
+		        WHERE d2.clerk_user_id = s.clerk_user_id
+		        ORDER BY d2.last_used_at DESC NULLS LAST, r2.name LIMIT 9) c) o
 		WHERE s.digest = $1 AND s.revoked_at IS NULL AND s.expires_at > now() AND s.seen_at > now() - $3::interval`, &r, sid.digest(), tenant, Idle)
 	if err != nil {
 		return Session{}, err
 	}
-	s := Session{ID: r.ID, SeenAt: r.SeenAt, Person: Person{r.ClerkUser, r.ClerkSession, r.Email, r.Name}, AlertAt: r.AlertAt, Organizations: r.Organizations}
+	s := Session{ID: r.ID, SeenAt: r.SeenAt, Person: Person{r.ClerkUser, r.ClerkSession, r.Email, r.Name}, AlertAt: r.AlertAt, Organizations: r.choices()}
 	if r.Tenant != nil {
-		s.Tenant = registered{*r.Tenant, *r.Isolation, *r.Place, *r.Epoch}.tenant()
-		s.TenantName, s.Role = *r.TenantName, *r.Role
+		s.Tenant = registered{*r.Tenant, place.Model(*r.Isolation), *r.Place, *r.Epoch}.tenant()
+		s.TenantName, s.Role = *r.TenantName, sealed.Role(*r.Role)
 	}
 	return s, nil
 }
