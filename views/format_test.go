@@ -218,3 +218,16 @@ func FuzzMarkupEscapesAsTheStandardLibrary(f *testing.F) {
 		said(t, string(m), html.EscapeString(s))
 	})
 }
+
+func FuzzExactTimesAreAsTheirLayoutSays(f *testing.F) {
+	for _, seconds := range []int64{0, 1, 59, 951782399, 951782400, 1772718600, 253402300799} {
+		f.Add(seconds)
+	}
+	f.Fuzz(func(t *testing.T, seconds int64) {
+		at := time.Unix(seconds, 0).In(time.FixedZone("", -5*3600))
+		if at.Year() < 1000 || at.Year() > 9999 {
+			return // no time of ours
+		}
+		said(t, exact(at), at.UTC().Format("2 Jan 2006, 15:04 UTC"))
+	})
+}

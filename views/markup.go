@@ -56,33 +56,53 @@ func drawnOnce(c templ.Component) literal {
 // entities are those of html.EscapeString. All stand for ASCII, so replacing them cuts no rune.
 var entities = [256]literal{'&': "&amp;", '\'': "&#39;", '<': "&lt;", '>': "&gt;", '"': "&#34;"}
 
+// special are the characters that have one, in a table that is small: every character of a page is looked up.
+var special = func() (is [256]bool) {
+	for c, entity := range entities {
+		is[c] = entity != ""
+	}
+	return is
+}()
+
 // text adds s so that it stands for itself, in content and in quoted attributes.
 func (m *markup) text(s string) {
 	from := 0
 	for i := range len(s) {
-		if entity := entities[s[i]]; entity != "" {
-			*m = append(append(*m, s[from:i]...), entity...)
+		if special[s[i]] {
+			*m = append(append(*m, s[from:i]...), entities[s[i]]...)
 			from = i + 1
 		}
 	}
 	*m = append(*m, s[from:]...)
 }
 
-// id adds an id in its usual form, 8-4-4-4-12 digits.
-func (m *markup) id(id uuid.UUID) {
-	b := hex.AppendEncode(*m, id[:4])
-	b = hex.AppendEncode(append(b, '-'), id[4:6])
-	b = hex.AppendEncode(append(b, '-'), id[6:8])
-	b = hex.AppendEncode(append(b, '-'), id[8:10])
-	*m = hex.AppendEncode(append(b, '-'), id[10:])
+// digits are an id in its usual form, 8-4-4-4-12 digits.
+type digits [36]byte
+
+func digitsOf(id *uuid.UUID) (d digits) {
+	hex.Encode(d[:], id[:4])
+	hex.Encode(d[9:], id[4:6])
+	hex.Encode(d[14:], id[6:8])
+	hex.Encode(d[19:], id[8:10])
+	hex.Encode(d[24:], id[10:])
+	d[8], d[13], d[18], d[23] = '-', '-', '-', '-'
+	return d
 }
+
+// id adds an id. Where it stands more than once, its digits are added.
+func (m *markup) id(id uuid.UUID) {
+	d := digitsOf(&id)
+	m.digits(&d)
+}
+
+func (m *markup) digits(d *digits) { *m = append(*m, d[:]...) }
 
 // time adds a time as people say it, with the exact one in its title.
 func (m *markup) time(t, now time.Time) {
 	m.html(`<time datetime="`)
 	*m = t.UTC().AppendFormat(*m, time.RFC3339)
 	m.html(`" title="`)
-	*m = t.UTC().AppendFormat(*m, exactLayout)
+	*m = appendExact(*m, t)
 	m.html(`">`)
 	*m = appendAgo(*m, t, now)
 	m.html(`</time>`)

@@ -46,14 +46,15 @@ func jobRows(p *JobsPage) templ.Component {
 // jobRow is the row at a place of the list. Its title has an id by that place, which names the controls of the row for who
 // does not see it: a title is long, and there are fifty.
 func (m *markup) jobRow(at int, r *job.Row, p *JobsPage, names map[uuid.UUID]string) {
+	id := digitsOf(&r.ID)
 	m.html(`<li class="row">`)
 	if p.canWrite() {
-		m.tick(at, r)
+		m.tick(at, &id)
 	}
 	m.html(`<div class="main"><h2`)
 	m.named("id", at)
 	m.html(`><a href="/jobs/`)
-	m.id(r.ID)
+	m.digits(&id)
 	m.html(`">`)
 	m.text(r.Title)
 	m.html(`</a></h2>`)
@@ -74,7 +75,7 @@ func (m *markup) jobRow(at int, r *job.Row, p *JobsPage, names map[uuid.UUID]str
 		m.html(`</span>`)
 	}
 	if p.canWrite() && (r.Triage == job.New || r.Triage == job.Shortlisted) {
-		m.triage(at, r)
+		m.triage(at, r, &id)
 	}
 	m.html(`</div></li>`)
 }
@@ -105,9 +106,9 @@ func (m *markup) member(id uuid.UUID, names map[uuid.UUID]string) {
 }
 
 // tick chooses a row for a change of many. It belongs to the form above the list.
-func (m *markup) tick(at int, r *job.Row) {
+func (m *markup) tick(at int, id *digits) {
 	m.html(`<div class="tick"><input type="checkbox" form="change" name="id" value="`)
-	m.id(r.ID)
+	m.digits(id)
 	m.html(`"`)
 	m.named("aria-labelledby", at)
 	m.html(`></div>`)
@@ -214,16 +215,18 @@ func (m *markup) memberOption(c *member.Choice, chosen uuid.UUID) {
 	m.html(`</option>`)
 }
 
-// rowIDs are the ids of the rows of a page, with spaces.
-func rowIDs(rows []job.Row) string {
-	m := make(markup, 0, 37*len(rows))
-	for i := range rows {
-		if i > 0 {
-			m = append(m, ' ')
+// rowIDs is the field with the ids of the rows of a page, with spaces.
+func rowIDs(rows []job.Row) templ.Component {
+	return written(func(m *markup) {
+		m.html(`<input type="hidden" name="page" value="`)
+		for i := range rows {
+			if i > 0 {
+				m.html(` `)
+			}
+			m.id(rows[i].ID)
 		}
-		m.id(rows[i].ID)
-	}
-	return string(m)
+		m.html(`">`)
+	})
 }
 
 // jobFacts is the line that a person decides by.
@@ -259,18 +262,18 @@ func (m *markup) skills(skills []string) {
 }
 
 // triage are the two decisions that are made from the list. The form that they send stands before it, once for all rows.
-func (m *markup) triage(at int, r *job.Row) {
+func (m *markup) triage(at int, r *job.Row, id *digits) {
 	m.html(`<div class="decisions">`)
 	if r.Triage == job.New {
-		m.decide(at, r, `shortlisted">Shortlist`)
+		m.decide(at, id, `shortlisted">Shortlist`)
 	}
-	m.decide(at, r, `skipped">Skip`)
+	m.decide(at, id, `skipped">Skip`)
 	m.html(`</div>`)
 }
 
-func (m *markup) decide(at int, r *job.Row, to literal) {
+func (m *markup) decide(at int, id *digits, to literal) {
 	m.html(`<button type="submit" form="decide" formaction="/jobs/`)
-	m.id(r.ID)
+	m.digits(id)
 	m.html(`/triage"`)
 	m.named("aria-describedby", at)
 	m.html(` name="to" value="`)

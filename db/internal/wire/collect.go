@@ -35,7 +35,9 @@ func Collect[T any](rows pgx.Rows, into *[]T) error {
 				all = slices.Grow(all, max(1, r.count, 7*len(all)))
 			}
 			all = append(all, r.row)
-			r.row = r.none // what is read into what is there must not find the last row
+			if r.scans {
+				r.row = r.none // pgx reads into what is there, which must not be the last row
+			}
 		}
 		r.count = min(len(all), mostRows)
 	}
