@@ -107,13 +107,18 @@ func ratios(of, to []float64) []float64 {
 }
 
 func verdict(ratio, target float64) string {
-	switch {
-	case target == 0:
+	if target == 0 {
 		return ""
-	case ratio >= target:
-		return fmt.Sprintf("≥ %.2f ok", target)
 	}
-	return fmt.Sprintf("≥ %.2f missed", target)
+	return fmt.Sprintf("≥ %.2f %s", target, said(ratio >= target))
+}
+
+// said is what is said of a target that is reached or not.
+func said(reached bool) string {
+	if reached {
+		return "ok"
+	}
+	return "missed"
 }
 
 // measure is how often v runs in a second.

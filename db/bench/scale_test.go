@@ -63,12 +63,7 @@ func growth(b *testing.B, title string, sizes []sized) {
 	}
 }
 
-func limit(e float64) string {
-	if e <= flat {
-		return fmt.Sprintf("≤ %.2f ok", flat)
-	}
-	return fmt.Sprintf("≤ %.2f missed", flat)
-}
+func limit(e float64) string { return fmt.Sprintf("≤ %.2f %s", flat, said(e <= flat)) }
 
 // exponent is the slope of the medians over the sizes, both as logarithms, by least squares.
 func exponent(sizes []sized, took [][]float64) float64 {
@@ -205,11 +200,8 @@ func BenchmarkSearch(b *testing.B) {
 		floor := buffers(b, super, nil, plain)
 		ours := buffers(b, tenant, open, fmt.Sprintf("SELECT search_jobs('%s')", words))
 		naive := buffers(b, tenant, open, plain)
-		ratio, verdict := float64(ours-gate)/float64(floor), "ok"
-		if ratio > searchSlack {
-			verdict = "missed"
-		}
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%.3f\t≤ %.2f %s\t\n", words, floor, ours, gate, naive, ratio, searchSlack, verdict)
+		ratio := float64(ours-gate) / float64(floor)
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%.3f\t≤ %.2f %s\t\n", words, floor, ours, gate, naive, ratio, searchSlack, said(ratio <= searchSlack))
 	}
 	if err := w.Flush(); err != nil {
 		b.Fatal(err)

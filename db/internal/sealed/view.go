@@ -105,13 +105,12 @@ func (v *View) send(ctx context.Context, queue []queued) error {
 	way.connected()
 	b := &pgx.Batch{QueuedQueries: make([]*pgx.QueuedQuery, 0, maxBefore+len(queue))}
 	v.store.open(b, &v.entry, home, true)
-	gate := b.Len()
 	v.entry.queueMember(b)
 	for _, q := range queue {
 		b.Queue(q.sql, q.args...)
 	}
 	results := conn.SendBatch(v.store.counted(ctx, t), b)
-	err = v.receive(results, gate, queue)
+	err = v.receive(results, b.Len()-1-len(queue), queue)
 	err = cmp.Or(err, results.Close()) // Close repeats err
 	if err == nil && errors.Is(v.entry.err, errNobody) {
 		err = v.reason(ctx, conn, home)
@@ -136,8 +135,8 @@ func (v *View) reason(ctx context.Context, conn *pgxpool.Conn, home place.Home) 
 	return err
 }
 
-// receive reads what comes back: of so many statements of the gate, of the one about the member, and of the queue. The rows of
-// whoever is not admitted are dropped, so that a forgotten error check shows nothing.
+// receive reads what comes back: of the gate's statements, of the one about the member, and of the queue. The rows of whoever
+// is not admitted are dropped, so that a forgotten error check shows nothing.
 func (v *View) receive(results pgx.BatchResults, gate int, queue []queued) error {
 	for range gate {
 		if _, err := results.Exec(); err != nil {
@@ -234,7 +233,9 @@ func List[T any](v *View, name, sql string, into *[]T, args ...any) {
 }
 
 // Values queues a query of one column. into is replaced. $1 is the tenant, args begin at $2.
-func Values[T any](v *View, name, sql string, into *[]T, args ...any) { List(v, name, sql, into, args...) }
+func Values[T any](v *View, name, sql string, into *[]T, args ...any) {
+	List(v, name, sql, into, args...)
+}
 
 // usualQueue is how many queries a page has, and mostly more than it has.
 const usualQueue = 6
