@@ -14,7 +14,7 @@ import (
 
 // Collect reads rows into structs, each column into the field whose db tag has its name. A field without a column and a column
 // without a field are errors, as is NULL for what cannot be nil. A T that has no field with a db tag is the value of the only
-// column. into is replaced, and not nil afterwards, unless there is an error.
+// column. into is replaced, and not nil afterwards, unless there is an error. rows are those of a connection.
 //
 // It does what pgx.CollectRows does with pgx.RowToStructByName, which looks up the fields for every row and allocates every
 // value: that was half of what the jobs page cost the application.
@@ -58,7 +58,7 @@ type reader[T any] struct {
 	pieces    pieces
 	columns   []column
 	decoders  []decoder // by column; nil: pgx reads it
-	targets   []any     // by column, for pgx; nil: a decoder reads it
+	targets   []any     // by column: where pgx reads to
 	scans     bool      // pgx reads at least one
 	count     int       // of the rows of the last result
 }
@@ -130,24 +130,21 @@ func columnOf(d pgconn.FieldDescription) column { return column{d.Name, d.DataTy
 // field says how the next column is read into field, a pointer: by a decoder of ours, or else by pgx.
 func (r *reader[T]) field(c column, field any) {
 	d := r.pieces.decoder(field, c.oid, c.format)
-	if d != nil {
-		field = nil
-	}
 	r.decoders, r.targets, r.scans = append(r.decoders, d), append(r.targets, field), r.scans || d == nil
 }
 
-// read reads the row that rows are at.
+// read reads the row that rows are at. What is wrong with a value is a pgx.ScanArgError: its words may repeat it.
 func (r *reader[T]) read(rows pgx.Rows) error {
 	for i, src := range rows.RawValues() {
-		if r.decoders[i] == nil {
-			continue
+		var err error
+		if decode := r.decoders[i]; decode != nil {
+			err = decode(src)
+		} else {
+			err = rows.Conn().TypeMap().Scan(r.columns[i].oid, r.columns[i].format, src, r.targets[i])
 		}
-		if err := r.decoders[i](src); err != nil {
-			return fmt.Errorf("wire: column %q: %w", r.columns[i].name, err)
+		if err != nil {
+			return pgx.ScanArgError{ColumnIndex: i, FieldName: r.columns[i].name, Err: err}
 		}
-	}
-	if r.scans {
-		return rows.Scan(r.targets...)
 	}
 	return nil
 }

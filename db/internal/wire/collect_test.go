@@ -49,6 +49,8 @@ type everything struct {
 	At      time.Time       `db:"at"`
 	SomeAt  *time.Time      `db:"some_at"`
 	Name    *string         `db:"name"`
+	Day     time.Time       `db:"day"`
+	SomeDay *time.Time      `db:"some_day"`
 	Raw     json.RawMessage `db:"raw"`
 	JSON    map[string]int  `db:"json"`
 	Short   []string        `db:"short"`
@@ -67,7 +69,7 @@ const many = `
 	       i::bigint * 5000000000 AS big, CASE WHEN i % 2 = 0 THEN -i::bigint END AS some_big, i AS small, CASE WHEN i % 3 = 0 THEN i END AS some,
 	       i % 2 = 0 AS truth, CASE WHEN i % 4 > 0 THEN i % 4 = 1 END AS maybe,
 	       '2026-01-01Z'::timestamptz + make_interval(secs => i) AS at, CASE WHEN i % 2 = 1 THEN now() END AS some_at,
-	       CASE WHEN i % 3 = 1 THEN 'name ' || i END AS name, jsonb_build_array(i) AS raw,
+	       CASE WHEN i % 3 = 1 THEN 'name ' || i END AS name, '2026-01-01'::date - i * i AS day, CASE WHEN i % 2 = 0 THEN '1900-02-28'::date + i END AS some_day, jsonb_build_array(i) AS raw,
 	       CASE WHEN i % 3 > 0 THEN jsonb_build_object('k' || i, i) END AS json, CASE WHEN i % 9 = 0 THEN '{}' ELSE ARRAY['x' || i] END AS short, i AS grown
 	FROM generate_series(1, $1) i`
 

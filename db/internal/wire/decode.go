@@ -35,6 +35,8 @@ func (p *pieces) decoder(field any, oid uint32, format int16) decoder {
 		return valueOf(p, field, readBool)
 	case pgtype.TimestamptzOID:
 		return valueOf(p, field, readTime)
+	case pgtype.DateOID:
+		return valueOf(p, field, readDate)
 	case pgtype.Int2OID:
 		return intOf(p, field, 2)
 	case pgtype.Int4OID:
@@ -229,11 +231,15 @@ func readInt(into *int64, src []byte, size int) error {
 	return nil
 }
 
-// Postgres counts times in microseconds from the year 2000, and knows those of 4713 BC to 294276; what is outside is infinity.
+// Postgres counts times in microseconds and dates in days from the year 2000, and knows those from 4713 BC on to the years 294276
+// and 5874897; what is outside is infinity.
 const (
 	y2k                    = 946684800 // in seconds of Unix
 	firstTime, behindTimes = -211813488000000000, 9223371331200000000
+	firstDate, behindDates = -2451545, 2145031949
 )
+
+var errInfinity = errors.New("infinity for a time")
 
 // readTime makes a local time.
 func readTime(into *time.Time, src []byte) error {
@@ -242,9 +248,22 @@ func readTime(into *time.Time, src []byte) error {
 	}
 	us := int64(binary.BigEndian.Uint64(src))
 	if us < firstTime || us >= behindTimes {
-		return errors.New("infinity for a time")
+		return errInfinity
 	}
 	*into = time.Unix(y2k+us/1e6, us%1e6*1e3)
+	return nil
+}
+
+// readDate makes the beginning of a day in UTC.
+func readDate(into *time.Time, src []byte) error {
+	if err := sized(src, 4); err != nil {
+		return err
+	}
+	days := int32(binary.BigEndian.Uint32(src))
+	if days < firstDate || days >= behindDates {
+		return errInfinity
+	}
+	*into = time.Date(2000, time.January, 1+int(days), 0, 0, 0, 0, time.UTC)
 	return nil
 }
 

@@ -17,7 +17,7 @@ func TestAColumnOfAnotherTypeIsReadInAnotherWay(t *testing.T) {
 		if err := r.prepare([]pgconn.FieldDescription{{Name: "a", DataTypeOID: oid}}); err != nil {
 			t.Fatal(err)
 		}
-		if ours := r.decoders[0] != nil; ours != (oid == pgtype.TextOID) || r.scans == ours || len(r.targets) != 1 {
+		if ours := r.decoders[0] != nil; ours != (oid == pgtype.TextOID) || r.scans == ours {
 			t.Errorf("type %d is read by ours: %v", oid, ours)
 		}
 	}
