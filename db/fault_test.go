@@ -372,6 +372,45 @@ func TestWhoMeetsADeadConnectionGetsALivingOne(t *testing.T) {
 	}
 }
 
+// The second try of a page may be refused what the first had let in.
+func TestWhatABrokenPipelineHasReadIsDropped(t *testing.T) {
+	t.Parallel()
+	f, n := newFleet(t)
+	conn := f.shared.Connect(t, "postgres")
+	type text struct {
+		Text string `db:"text"`
+	}
+	var (
+		many   []text
+		single text
+		done   sync.WaitGroup
+	)
+	done.Go(func() {
+		err := f.Read(t.Context(), n.Actor(db.Viewer), func(v *db.View) error {
+			const large = "SELECT repeat('x', 10000) AS text FROM users u WHERE u.tenant_id = $1" // more than the server keeps back
+			sealed.List(v, "many", large, &many)
+			sealed.Get(v, "single", large+" LIMIT 1", &single)
+			sealed.List(v, "more", large, &[]text{})
+			sealed.List(v, "asleep", "SELECT pg_sleep(30)::text AS text FROM users u WHERE u.tenant_id = $1 AND u.clerk_id = $2 AND u.removed_at IS NULL", &[]text{}, n.Members[db.Viewer])
+			return v.Load()
+		})
+		_ = expect(t, err, db.ErrNotMember)
+	})
+	for asleep := false; !asleep; {
+		if err := conn.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = $1 AND wait_event = 'PgSleep')", f.name).Scan(&asleep); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := conn.Exec(t.Context(), "UPDATE users SET removed_at = now() WHERE tenant_id = $1 AND clerk_id = $2", n.ID, n.Members[db.Viewer]); err != nil {
+		t.Fatal(err)
+	}
+	f.kill(t)
+	done.Wait()
+	if len(many) > 0 || single.Text != "" {
+		t.Errorf("kept %d rows and %d bytes", len(many), len(single.Text))
+	}
+}
+
 func TestAConnectionThatDiesUnderAWriteStoresNothingAndIsNotTriedAgain(t *testing.T) {
 	t.Parallel()
 	f, n := newFleet(t)

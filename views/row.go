@@ -33,7 +33,8 @@ var payments = map[string]literal{
 	"unknown":      `<span>payment unknown</span>`,
 }
 
-// jobRows are the rows of the jobs list, written by hand: this is the one place where the allocations of a component show.
+// jobRows are the rows of the jobs list, written by hand, as is what there is more than one of on this page: here the
+// allocations of a component show.
 func jobRows(p *JobsPage) templ.Component {
 	return written(func(m *markup) {
 		names := p.names()
@@ -186,7 +187,10 @@ func (m *markup) chosen(is bool) {
 // memberOptions are the members of a list to choose from, one of them chosen by id.
 func memberOptions(members []member.Choice, chosen string) templ.Component {
 	return written(func(m *markup) {
-		id, _ := uuid.Parse(chosen) // nobody is chosen by what is no id
+		id, err := uuid.Parse(chosen)
+		if err != nil {
+			id = uuid.Nil // nobody is chosen by what is no id
+		}
 		for i := range members {
 			m.memberOption(&members[i], id)
 		}

@@ -129,7 +129,7 @@ func (textSerializer) Deserialize(src []byte, dst any) error {
 	return nil
 }
 
-// Encodings whose texts can be written in one way only.
+// Encodings whose texts can be written in one way only, but for line ends, which a cookie cannot have.
 var (
 	strictBase64    = base64.URLEncoding.Strict()
 	strictRawBase64 = base64.RawURLEncoding.Strict()
@@ -149,7 +149,10 @@ func (s *sidText) UnmarshalText(text []byte) error {
 	if len(text) != strictRawBase64.EncodedLen(len(s)) {
 		return errSID
 	}
-	_, err := strictRawBase64.Decode(s[:], text)
+	n, err := strictRawBase64.Decode(s[:], text)
+	if err == nil && n != len(s) {
+		err = errSID
+	}
 	return err
 }
 

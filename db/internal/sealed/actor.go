@@ -75,8 +75,8 @@ const memberRow = `
 	SELECT u.id, u.name, u.email, u.role FROM users u
 	WHERE u.tenant_id = $1 AND u.clerk_id = $2 AND u.removed_at IS NULL`
 
-// admission reads the actor of a pipeline, its second statement, and says whether the actor may go on. Nothing else
-// decides who may act in a tenant.
+// admission reads the actor of a pipeline, behind the gate, and says whether the actor may go on. Nothing else decides who may
+// act in a tenant.
 type admission struct {
 	actor  Actor
 	tenant any // the id of the actor's tenant, as every statement has it for an argument

@@ -25,14 +25,47 @@ type View struct {
 	visit  span
 }
 
-// queued is one query with what becomes of its rows. scan must not fail for a missing row: any error in a batch makes
-// pgx forget its prepared statements, so what is missing is reported by absent, after the batch.
+// queued is one query with what becomes of its rows.
 type queued struct {
-	name   string
-	sql    string
-	args   []any
-	scan   func(pgx.Rows) error
-	absent func() error
+	name string
+	sql  string
+	args []any
+	into result
+}
+
+// result is where the rows of a query go. Those of a pipeline that broke are dropped: who was let in then may be refused when Load
+// asks once more.
+type result interface {
+	read(pgx.Rows) error // no error for a missing row: one that the server sends makes pgx forget its prepared statements
+	absent() bool        // there had to be a row, and there was none
+	drop()
+}
+
+type list[T any] struct{ into *[]T }
+
+func (l list[T]) read(rows pgx.Rows) error { return wire.Collect(rows, l.into) }
+func (l list[T]) absent() bool             { return false }
+func (l list[T]) drop()                    { *l.into = nil }
+
+type one[T any] struct {
+	into  *T
+	found bool
+}
+
+func (o *one[T]) read(rows pgx.Rows) error {
+	var all []T
+	err := wire.Collect(rows, &all)
+	if o.found = err == nil && len(all) > 0; o.found {
+		*o.into = all[0]
+	}
+	return err
+}
+
+func (o *one[T]) absent() bool { return !o.found }
+
+func (o *one[T]) drop() {
+	var none T
+	*o.into = none
 }
 
 // Read runs fn on a View for a. fn queues and loads; Read refuses one that left the queue unsent.
@@ -110,8 +143,13 @@ func (v *View) send(ctx context.Context, queue []queued) error {
 		b.Queue(q.sql, q.args...)
 	}
 	results := conn.SendBatch(v.store.counted(ctx, t), b)
-	err = v.receive(results, b.Len()-1-len(queue), queue)
-	err = cmp.Or(err, results.Close()) // Close repeats err
+	read, err := v.receive(results, b.Len()-1-len(queue), queue)
+	err = cmp.Or(err, results.Close()) // Close repeats what the server says
+	if err != nil {
+		for _, q := range queue[:read] {
+			q.into.drop()
+		}
+	}
 	if err == nil && errors.Is(v.entry.err, errNobody) {
 		err = v.reason(ctx, conn, home)
 	}
@@ -136,39 +174,33 @@ func (v *View) reason(ctx context.Context, conn *pgxpool.Conn, home place.Home) 
 }
 
 // receive reads what comes back: of the gate's statements, of the one about the member, and of the queue. The rows of whoever
-// is not admitted are dropped, so that a forgotten error check shows nothing.
-func (v *View) receive(results pgx.BatchResults, gate int, queue []queued) error {
+// is not admitted are left where they are. It returns how many queries have been read, or begun to.
+func (v *View) receive(results pgx.BatchResults, gate int, queue []queued) (read int, err error) {
 	for range gate {
 		if _, err := results.Exec(); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	if err := receive(results, v.entry.readMember); err != nil {
-		return err
+	if err := receive(results, v.entry.readMember); err != nil || v.entry.err != nil {
+		return 0, err
 	}
 	for i := range queue {
-		scan := queue[i].scan
-		if v.entry.err != nil {
-			scan = nil
-		}
-		if err := receive(results, scan); err != nil {
-			return err
+		if err := receive(results, queue[i].into.read); err != nil {
+			return i + 1, err
 		}
 	}
-	return nil
+	return len(queue), nil
 }
 
-// receive reads the rows of one statement; nil: they are dropped.
-func receive(results pgx.BatchResults, scan func(pgx.Rows) error) error {
+// receive reads the rows of one statement.
+func receive(results pgx.BatchResults, read func(pgx.Rows) error) error {
 	rows, err := results.Query()
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	if scan != nil {
-		if err := scan(rows); err != nil {
-			return err
-		}
+	if err := read(rows); err != nil {
+		return err
 	}
 	rows.Close()
 	return rows.Err()
@@ -180,11 +212,8 @@ func firstAbsent(refused error, queue []queued) error {
 		return nil
 	}
 	for _, q := range queue {
-		if q.absent == nil {
-			continue
-		}
-		if err := q.absent(); err != nil {
-			return fmt.Errorf("%s: %w", q.name, err)
+		if q.into.absent() {
+			return fmt.Errorf("%s: %w", q.name, ErrNotFound)
 		}
 	}
 	return nil
@@ -209,27 +238,12 @@ func homeless(err error) error {
 // Get queues a query of at most one row for into, a struct with a db tag a column. Load reports ErrNotFound when there
 // is none. $1 is the tenant: it is bound here, never by the caller, so args begin at $2.
 func Get[T any](v *View, name, sql string, into *T, args ...any) {
-	found := false
-	v.add(queued{name: name, sql: sql, args: args,
-		scan: func(rows pgx.Rows) error {
-			var one []T
-			err := wire.Collect(rows, &one)
-			if found = err == nil && len(one) > 0; found {
-				*into = one[0]
-			}
-			return err
-		},
-		absent: func() error {
-			if !found {
-				return ErrNotFound
-			}
-			return nil
-		}})
+	v.add(queued{name: name, sql: sql, args: args, into: &one[T]{into: into}})
 }
 
 // List queues a query for all its rows. into is replaced. $1 is the tenant, args begin at $2.
 func List[T any](v *View, name, sql string, into *[]T, args ...any) {
-	v.add(queued{name: name, sql: sql, args: args, scan: func(rows pgx.Rows) error { return wire.Collect(rows, into) }})
+	v.add(queued{name: name, sql: sql, args: args, into: list[T]{into}})
 }
 
 // Values queues a query of one column. into is replaced. $1 is the tenant, args begin at $2.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"upwork-ai-agent/db/dbtest"
 	"upwork-ai-agent/db/internal/wire"
@@ -159,6 +160,38 @@ func TestAColumnIsReadIntoValues(t *testing.T) {
 		if got, err := collect[string](t, conn, sql); err == nil {
 			t.Errorf("%s: %q", sql, got)
 		}
+	}
+}
+
+// NULL in a list is what NULL is by itself.
+func TestNULLInAList(t *testing.T) {
+	t.Parallel()
+	conn := dbtest.New(t).Connect(t, "postgres")
+	wire.RegisterUUID(conn.TypeMap())
+	got, err := collect[[]uuid.UUID](t, conn, "SELECT ARRAY[NULL, '00000000-0000-0000-0000-000000000001'::uuid, NULL]")
+	if want := []uuid.UUID{{}, {15: 1}, {}}; err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], want) {
+		t.Errorf("%v, %v", got, err)
+	}
+	if got, err := collect[[]string](t, conn, "SELECT ARRAY['a', NULL]"); err == nil || !strings.Contains(err.Error(), "NULL") {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// upper scans itself, as a type of pgx.
+type upper string
+
+// ScanText implements pgtype.TextScanner.
+func (u *upper) ScanText(v pgtype.Text) error {
+	*u = upper(strings.ToUpper(v.String))
+	return nil
+}
+
+func TestATypeThatScansItselfDoes(t *testing.T) {
+	t.Parallel()
+	conn := dbtest.New(t).Connect(t, "postgres")
+	got, err := collect[upper](t, conn, "SELECT unnest(ARRAY['a', NULL, 'b'])")
+	if err != nil || !reflect.DeepEqual(got, []upper{"A", "", "B"}) {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 

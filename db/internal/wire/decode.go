@@ -180,8 +180,12 @@ func (a *array) end() error {
 
 // plain is a field of a string type as one of string, unless it scans itself.
 func plain(field any) any {
+	switch field.(type) {
+	case sql.Scanner, pgtype.TextScanner, pgtype.BytesScanner:
+		return field
+	}
 	v := reflect.ValueOf(field)
-	if _, itself := field.(sql.Scanner); itself || v.Elem().Kind() != reflect.String {
+	if v.Elem().Kind() != reflect.String {
 		return field
 	}
 	return v.Convert(reflect.TypeFor[*string]()).Interface()

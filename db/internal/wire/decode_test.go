@@ -36,7 +36,7 @@ var decoded = []struct {
 	{pgtype.Int8OID, func() any { return new(*int) }, false},
 }
 
-// What is not as Postgres writes it is an error and no panic, and what is read is what pgx reads.
+// What is not as Postgres writes it is an error and no panic, and what is read is what pgx reads, and no less.
 func FuzzDecoder(f *testing.F) {
 	element := func(b []byte, text string) []byte {
 		return append(binary.BigEndian.AppendUint32(b, uint32(len(text))), text...)
@@ -51,9 +51,11 @@ func FuzzDecoder(f *testing.F) {
 		return b
 	}
 	days := func(n int32) []byte { return binary.BigEndian.AppendUint32(nil, uint32(n)) }
+	micros := func(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
 	const id = "0123456789abcdef"
 	for _, src := range [][]byte{nil, {}, {1}, []byte("text"), []byte(id), {0, 1}, {0, 0, 0, 1}, {0x80, 0, 0, 0, 0, 0, 0, 0}, {0x7f, 255, 255, 255, 255, 255, 255, 255},
 		days(-2451546), days(-2451545), days(2145031948), days(2145031949), days(-1 << 31), days(1<<31 - 1),
+		micros(firstTime - 1), micros(firstTime), micros(behindTimes - 1), micros(behindTimes),
 		list(), list(0), element(list(1), "a"), element(element(list(2), ""), "b"), element(list(1), id), element(element(list(2, 1), id), id),
 		list(1 << 31), list(1<<16, 1<<16), binary.BigEndian.AppendUint32(list(1), 1<<32-1), append(element(list(1), "a"), "more"...)} {
 		for at := range decoded {
