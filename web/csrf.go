@@ -56,7 +56,7 @@ func (t *tokens) draw(session uuid.UUID) string {
 
 // fits tells whether token was drawn for session.
 func (t *tokens) fits(token string, session uuid.UUID) bool {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	b, err := strictRawBase64.DecodeString(token)
 	if err != nil || len(b) != 2*tokenSize {
 		return false
 	}

@@ -92,10 +92,8 @@ var around = strings.NewReplacer("$", "", ",", "", " ", "", "\u00a0", "")
 
 // cents reads an amount of US dollars as a person types it: "45", "1,250.50", "$60". nil for an empty text.
 func cents(s string) (*int64, error) {
+	s = around.Replace(s)
 	if s == "" {
-		return nil, nil
-	}
-	if s = around.Replace(s); s == "" {
 		return nil, nil
 	}
 	whole, fraction, _ := strings.Cut(s, ".")

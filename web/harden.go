@@ -18,32 +18,29 @@ const policy = "default-src 'none'; script-src 'self'; connect-src 'self'; style
 const unused = "accelerometer=(), browsing-topics=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), " +
 	"magnetometer=(), microphone=(), midi=(), payment=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=()"
 
-// header is one header of every answer. Its values are those of all answers: who has more to say replaces them.
+// header is one header of every answer, under its name as net/http writes it. All answers share its values: they are full, so
+// that who adds one copies them.
 type header struct {
-	name   string // as net/http writes it
+	name   string
 	values []string
 }
 
 // headersFor are the headers of every answer of a site, also of those that no handler gives. What may be kept says so
 // itself.
 func headersFor(base *url.URL) []header {
-	texts := [][2]string{
-		{"Content-Security-Policy", policy},
-		{"X-Content-Type-Options", "nosniff"},
-		{"X-Frame-Options", "DENY"},
-		{"Referrer-Policy", "same-origin"},
-		{"Cross-Origin-Opener-Policy", "same-origin"},
-		{"Cross-Origin-Resource-Policy", "same-origin"},
-		{"Origin-Agent-Cluster", "?1"},
-		{"Permissions-Policy", unused},
-		{"Cache-Control", "no-store"},
+	all := []header{
+		{"Content-Security-Policy", []string{policy}},
+		{"X-Content-Type-Options", []string{"nosniff"}},
+		{"X-Frame-Options", []string{"DENY"}},
+		{"Referrer-Policy", []string{"same-origin"}},
+		{"Cross-Origin-Opener-Policy", []string{"same-origin"}},
+		{"Cross-Origin-Resource-Policy", []string{"same-origin"}},
+		{"Origin-Agent-Cluster", []string{"?1"}},
+		{"Permissions-Policy", []string{unused}},
+		{"Cache-Control", []string{"no-store"}},
 	}
 	if base.Scheme == "https" {
-		texts = append(texts, [2]string{"Strict-Transport-Security", "max-age=31536000"})
-	}
-	var all []header
-	for _, t := range texts {
-		all = append(all, header{http.CanonicalHeaderKey(t[0]), t[1:2:2]}) // full, so that adding to one copies it
+		all = append(all, header{"Strict-Transport-Security", []string{"max-age=31536000"}})
 	}
 	return all
 }

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -95,7 +94,7 @@ func jobFilter(t views.JobsFilter) (job.Filter, views.Errors) {
 		f.Country = code
 	}
 	f.Days, f.MaxProposals = upTo(t.Age, 3650), upTo(t.Proposals, 10_000)
-	if stars, err := strconv.ParseFloat(cmp.Or(t.Rating, "0"), 64); err == nil && stars > 0 && stars <= 5 {
+	if stars, err := strconv.ParseFloat(t.Rating, 64); err == nil && stars > 0 && stars <= 5 {
 		f.MinRating = int(stars*100 + .5)
 	}
 	f.AllSkills, f.AnySkills = skills(t.Skills), skills(t.AnySkills)
@@ -129,7 +128,7 @@ func dollars(s, name string, problems views.Errors) *int64 {
 
 // upTo is a whole number from 1 to most; 0 for anything else.
 func upTo(s string, most int) int {
-	if n, err := strconv.Atoi(cmp.Or(s, "0")); err == nil && n > 0 && n <= most {
+	if n, err := strconv.Atoi(s); err == nil && n > 0 && n <= most {
 		return n
 	}
 	return 0

@@ -83,7 +83,7 @@ func List(v *db.View, f Filter, into *[]Row) {
 		         SELECT p.user_id FROM proposals p WHERE p.tenant_id = $1 AND p.job_id = j.id AND p.status IN ('draft', 'in_review', 'approved')
 		         ORDER BY p.created_at) END AS drafters
 		FROM jobs j
-		WHERE j.tenant_id = $1`+w.sql.String()+order.page, into, w.args...)
+		WHERE j.tenant_id = $1`+w.sql.String()+order.page(), into, w.args...)
 }
 
 // where is the one builder of conditions. Its texts are constants of this file; what a person typed is always an argument.

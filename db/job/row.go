@@ -2,7 +2,6 @@ package job
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -52,37 +51,34 @@ type order struct {
 	behind    string // the comparison that finds what comes later
 	at        func(key int64) any
 	of        func(*Row) int64
-	page      string // the end of a statement that reads one
 }
 
 const unknownLast = math.MaxInt32 // a number of proposals that is not known
 
-var orders = func() map[Sort]order {
-	all := map[Sort]order{
-		Newest: {"j.posted_at", "timestamptz", "DESC", "<", func(key int64) any { return time.UnixMicro(key).UTC() }, func(r *Row) int64 { return r.PostedAt.UnixMicro() }, ""},
-		BestPay: {"coalesce(j.hourly_max, j.hourly_min, j.budget, -1)", "bigint", "DESC", "<", func(key int64) any { return key }, func(r *Row) int64 {
-			for _, pay := range []*int64{r.HourlyMax, r.HourlyMin, r.Budget} {
-				if pay != nil {
-					return *pay
-				}
+var orders = map[Sort]order{
+	Newest: {"j.posted_at", "timestamptz", "DESC", "<", func(key int64) any { return time.UnixMicro(key).UTC() }, func(r *Row) int64 { return r.PostedAt.UnixMicro() }},
+	BestPay: {"coalesce(j.hourly_max, j.hourly_min, j.budget, -1)", "bigint", "DESC", "<", func(key int64) any { return key }, func(r *Row) int64 {
+		for _, pay := range []*int64{r.HourlyMax, r.HourlyMin, r.Budget} {
+			if pay != nil {
+				return *pay
 			}
-			return -1
-		}, ""},
-		Quiet: {"coalesce(j.proposals_min, 2147483647)", "bigint", "ASC", ">", func(key int64) any { return key }, func(r *Row) int64 {
-			if r.ProposalsMin != nil {
-				return int64(*r.ProposalsMin)
-			}
-			return unknownLast
-		}, ""},
-	}
-	for s, o := range all {
-		o.page = fmt.Sprintf(`
-		ORDER BY %s %s, j.id %[2]s
-		LIMIT %[3]d`, o.key, o.direction, PageSize+1)
-		all[s] = o
-	}
-	return all
-}()
+		}
+		return -1
+	}},
+	Quiet: {"coalesce(j.proposals_min, 2147483647)", "bigint", "ASC", ">", func(key int64) any { return key }, func(r *Row) int64 {
+		if r.ProposalsMin != nil {
+			return int64(*r.ProposalsMin)
+		}
+		return unknownLast
+	}},
+}
+
+// page is the end of a statement that reads one page, and one row more when there is a next one.
+func (o order) page() string {
+	return "\n\t\tORDER BY " + o.key + " " + o.direction + ", j.id " + o.direction + "\n\t\tLIMIT " + pageLimit
+}
+
+var pageLimit = strconv.Itoa(PageSize + 1)
 
 // order is that of s; the newest first for what is no Sort.
 func (s Sort) order() order {

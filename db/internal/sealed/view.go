@@ -143,7 +143,8 @@ func (v *View) send(ctx context.Context, queue []queued) error {
 		b.Queue(q.sql, q.args...)
 	}
 	results := conn.SendBatch(v.store.counted(ctx, t), b)
-	read, err := v.receive(results, b.Len()-1-len(queue), queue)
+	gate := b.Len() - len(queue) - 1 // what goes before the member
+	read, err := v.receive(results, gate, queue)
 	err = cmp.Or(err, results.Close()) // Close repeats what the server says
 	if err != nil {
 		for _, q := range queue[:read] {
